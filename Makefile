@@ -1,0 +1,51 @@
+# `make` alone says what there is.
+
+PYTHON ?=
+VENV := .venv
+BIN := $(VENV)/bin
+TYPES := src/vintner_client/types.py
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down demo test test-sql soak lint types lock clean
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed ## Make the virtual environment with everything in it
+
+$(VENV)/.installed: requirements.lock pyproject.toml scripts/make-venv
+	@PYTHON="$(PYTHON)" scripts/make-venv $(VENV)
+	@touch $@
+
+up: setup ## Start the local stack and print its URL and keys
+	@$(BIN)/vintner-local up
+
+down: setup ## Stop the local stack; its data stays
+	@$(BIN)/vintner-local down
+
+demo: setup ## Do the main job for real, from sign-up to DESTROYED
+	@$(BIN)/python scripts/demo.py
+
+test: setup lint ## Check style, types and dependencies, then run every test
+	@$(BIN)/pytest -n 2 --dist worksteal
+
+test-sql: setup ## Run the pgTAP files alone
+	@$(BIN)/pytest tests/py/sql
+
+soak: setup ## Kill parts of the local stack at random for SOAK_SECONDS (300)
+	@$(BIN)/pytest -s -m soak
+
+lint: setup ## Check style, types and the direction of imports
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && $(BIN)/mypy --no-error-summary && $(BIN)/lint-imports --no-cache >/dev/null || { $(BIN)/lint-imports --no-cache; exit 1; }
+
+types: setup ## Generate the client's types from the local stack's database
+	@$(BIN)/vintner-local up >/dev/null
+	@$(BIN)/vintner-local supabase gen types --lang python --schema public,cloud > $(TYPES).new
+	@mv $(TYPES).new $(TYPES)
+
+lock: setup ## Pin every dependency anew
+	@$(BIN)/pip-compile --quiet --extra grape --extra tendril --extra local --extra dev --strip-extras --no-header --no-annotate --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
+
+clean: down ## Stop the local stack and remove it and the virtual environment
+	@$(BIN)/vintner-local down --data .vintner/demo
+	rm -rf .vintner $(VENV)

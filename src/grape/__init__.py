@@ -1,0 +1,1 @@
+"""grape: Vintner from the terminal."""

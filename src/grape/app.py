@@ -1,0 +1,61 @@
+"""How a command gets its client, and how it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+import click
+
+from grape import settings
+from grape.errors import INTERRUPTED, LOGIN, GrapeError
+from grape.session_file import SessionFile
+
+if TYPE_CHECKING:
+    from vintner_client import AsyncVintner
+
+Options = ParamSpec("Options")
+Body = Callable[Concatenate["AsyncVintner", Options], Coroutine[Any, Any, int | None]]
+
+
+def with_client(body: Body[Options]) -> Callable[Options, None]:
+    """Makes a command of a coroutine that takes a client, signed in or not.
+
+    Args:
+        body: what the command does; it may return an exit status.
+    """
+    return _command(body, needs_session=False)
+
+
+def signed_in(body: Body[Options]) -> Callable[Options, None]:
+    """As `with_client`; says how to sign in where there is no session."""
+    return _command(body, needs_session=True)
+
+
+def _command(body: Body[Options], *, needs_session: bool) -> Callable[Options, None]:
+    @functools.wraps(body)
+    def command(*args: Options.args, **kwargs: Options.kwargs) -> None:
+        from vintner_client import AsyncVintner
+
+        project = settings.load()
+        file = SessionFile(project.url)
+        session = file.load()
+        if needs_session and session is None:
+            raise GrapeError(f"You are not signed in to {project.url}.", LOGIN)
+
+        async def run() -> int | None:
+            async with AsyncVintner(
+                url=project.url, key=project.key, session=session, on_session=file.save
+            ) as client:
+                return await body(client, *args, **kwargs)
+
+        try:
+            status = asyncio.run(run())
+        except KeyboardInterrupt:
+            status = INTERRUPTED
+        if status:
+            raise click.exceptions.Exit(status)
+
+    return command

@@ -1,0 +1,1 @@
+"""What follows changes as they happen, over Realtime."""

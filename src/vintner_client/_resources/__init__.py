@@ -1,0 +1,1 @@
+"""What the client's attributes are: one module a resource."""

@@ -1,0 +1,162 @@
+"""Everything that this library raises: one class per meaning, all under `VintnerError`.
+
+Errors of Vintner's own rules carry the machine code that the database keeps in
+`private.error_codes`; the class follows from the code, so that callers never compare texts.
+"""
+
+from __future__ import annotations
+
+
+class VintnerError(Exception):
+    """Base of every error of this library.
+
+    Attributes:
+        message: what is wrong, for people.
+        hint: what to do next; may be empty.
+        code: the rule's machine code (`vine_busy`), or PostgreSQL's, PostgREST's or Auth's own.
+        status: the HTTP status of the answer; None where there was no answer.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str = "", code: str | None = None, status: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.code = code
+        self.status = status
+
+    def __str__(self) -> str:
+        return " ".join(f"{self.message} {self.hint}".split())
+
+
+class ConnectionFailed(VintnerError):
+    """No answer: the stack is not running, or the network is down or too slow."""
+
+
+class ClientClosed(VintnerError):
+    """The client has been closed and can ask nothing more."""
+
+
+class ServerFailed(VintnerError):
+    """The server failed (5xx), or answered something that is not of its protocol."""
+
+
+class RateLimited(VintnerError):
+    """Too many requests (429)."""
+
+
+class WrongKey(VintnerError):
+    """The API key is missing or is not one of this project's (401 of the gateway)."""
+
+
+class SchemaMissing(VintnerError):
+    """The project has no such table or function: Vintner's migrations are missing or old."""
+
+
+class NotSignedIn(VintnerError):
+    """No session, or one that has ended (401)."""
+
+
+class WrongCredentials(NotSignedIn):
+    """Auth knows no such e-mail and password, or no such Tendril token."""
+
+
+class EmailNotConfirmed(NotSignedIn):
+    """The user exists, but has to confirm the e-mail address before signing in."""
+
+
+class NotAllowed(VintnerError):
+    """The caller's role does not allow it (403)."""
+
+
+class NotFound(VintnerError):
+    """No such thing, or none that the caller may see (404)."""
+
+
+class InvalidInput(VintnerError):
+    """A value that is not accepted (400, 422)."""
+
+
+class Conflict(VintnerError):
+    """It cannot be done in the present state of things (409)."""
+
+
+class IllegalTransition(Conflict):
+    """A vine, component or job cannot move from its status to the one asked for."""
+
+
+class VineBusy(Conflict):
+    """The vine has an unfinished job that changes it."""
+
+
+class VineDestroyed(Conflict):
+    """The vine is DESTROYED and stays as a record."""
+
+
+class VineNotDestroyable(Conflict):
+    """The vine has no resources to destroy."""
+
+
+class VineNotDeletable(Conflict):
+    """The vine's resources may exist: it is to be destroyed, not deleted."""
+
+
+class VineFixed(Conflict):
+    """A vine's name, stage, region and vineyard change only while it is DRAFT."""
+
+
+class DestroyProtected(Conflict):
+    """A production vine is destroyed only by repeating its project name."""
+
+
+class CloudIdentityMissing(Conflict):
+    """The vine has no cloud identity to run in."""
+
+
+class IdempotencyKeyReused(Conflict):
+    """The idempotency key stands for another request."""
+
+
+class JobEnded(Conflict):
+    """The job has ended; nothing more can be done to it."""
+
+
+class LeaseLost(Conflict):
+    """The Tendril no longer holds the job."""
+
+
+class WorkerUnavailable(Conflict):
+    """The Tendril is not ONLINE and may claim nothing."""
+
+
+class Undecryptable(Conflict):
+    """What is stored encrypted cannot be read; it is to be written anew."""
+
+
+class StateConflict(Conflict):
+    """The Terraform state is newer than, or not the one, that was to be written."""
+
+
+BY_CODE: dict[str, type[VintnerError]] = {
+    "not_signed_in": NotSignedIn,
+    "not_found": NotFound,
+    "not_allowed": NotAllowed,
+    "invalid_input": InvalidInput,
+    "illegal_transition": IllegalTransition,
+    "vine_busy": VineBusy,
+    "vine_destroyed": VineDestroyed,
+    "vine_not_destroyable": VineNotDestroyable,
+    "vine_not_deletable": VineNotDeletable,
+    "vine_fixed": VineFixed,
+    "destroy_protected": DestroyProtected,
+    "cloud_identity_missing": CloudIdentityMissing,
+    "idempotency_key_reused": IdempotencyKeyReused,
+    "job_ended": JobEnded,
+    "lease_lost": LeaseLost,
+    "worker_unavailable": WorkerUnavailable,
+    "audit_append_only": NotAllowed,
+    "undecryptable": Undecryptable,
+    "state_conflict": StateConflict,
+}
+"""The class of each code of `private.error_codes`."""

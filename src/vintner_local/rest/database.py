@@ -1,0 +1,178 @@
+"""The connections of the REST API: a pool, a listener for NOTIFY, and the schema cache."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from vintner_local.rest.catalog import load_schema
+from vintner_local.rest.errors import RestError
+from vintner_local.rest.pipeline import Connection
+from vintner_local.rest.response import Row
+from vintner_local.rest.schema import Schema
+from vintner_local.rest.statement import Statement
+
+CHANNEL = "pgrst"
+# What psycopg prepares by itself it forgets by DEALLOCATE ALL, and what `Connection` knows with it.
+CONNECTING: dict[str, Any] = {
+    "autocommit": True,
+    "prepare_threshold": None,
+    "application_name": "postgrest",
+}
+POOL_SIZE = 20
+POOL_WAIT_SECONDS = 10.0
+OUTAGE_WAIT_SECONDS = 1.0
+RECONNECT_SECONDS = 0.25
+
+
+class Database:
+    """Runs statements, and keeps the schema cache up to date.
+
+    Args:
+        dsn: connects as the role that may become every API role.
+        schemas: the exposed schemas.
+    """
+
+    def __init__(self, dsn: str, schemas: tuple[str, ...]) -> None:
+        self._dsn = dsn
+        self._schemas = schemas
+        self._schema: Schema | None = None
+        self._loading = asyncio.Lock()
+        self._readings_begun = 0
+        self._readings_done = 0
+        self._reachable = asyncio.Event()
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            dsn,
+            min_size=2,
+            max_size=POOL_SIZE,
+            open=False,
+            timeout=POOL_WAIT_SECONDS,
+            connection_class=Connection,
+            kwargs=CONNECTING,
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Holds the connections open; an absent database is waited for in the background."""
+        await self._pool.open()
+        listener = asyncio.create_task(self._listen())
+        try:
+            yield
+        finally:
+            listener.cancel()
+            await asyncio.gather(listener, return_exceptions=True)
+            await self._pool.close()
+
+    async def schema(self) -> Schema:
+        """The schema cache, loaded if it is not yet.
+
+        Raises:
+            RestError: 503, an exposed schema is missing or the database is away.
+        """
+        return self._schema or await self.reload()
+
+    async def reload(self) -> Schema:
+        """Reads the schema cache anew; those who ask during one reading share the next.
+
+        Raises:
+            RestError: see `schema`.
+        """
+        wanted = self._readings_begun + 1
+        async with self._loading:
+            if self._schema is not None and self._readings_done >= wanted:
+                return self._schema
+            self._readings_begun += 1
+            try:
+                async with self.connection() as connection:
+                    self._schema = await load_schema(connection, self._schemas)
+            except (LookupError, psycopg.Error) as error:
+                raise RestError(
+                    503,
+                    "PGRST002",
+                    "Could not query the database for the schema cache. Retrying.",
+                    error.diag.message_primary if isinstance(error, psycopg.Error) else str(error),
+                ) from None
+            self._readings_done = self._readings_begun
+            return self._schema
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A pooled connection.
+
+        Raises:
+            RestError: 503 or 504, there is none to be had.
+        """
+        if not self._reachable.is_set():
+            try:
+                await asyncio.wait_for(self._reachable.wait(), OUTAGE_WAIT_SECONDS)
+            except TimeoutError:
+                message = "Database connection error. Retrying the connection."
+                raise RestError(503, "PGRST000", message) from None
+        try:
+            connection = await self._pool.getconn()
+        except PoolTimeout:
+            message = "Timed out acquiring connection from connection pool."
+            raise RestError(504, "PGRST003", message) from None
+        try:
+            yield connection
+        finally:
+            await self._pool.putconn(connection)
+
+    async def run(
+        self,
+        settings: Statement,
+        statement: Statement,
+        *,
+        read_only: bool,
+        check: Callable[[Row], None] | None,
+    ) -> Row:
+        """Runs a statement in a transaction, by one round trip where nothing is checked.
+
+        Args:
+            settings: run first; sets role and settings for the transaction.
+            statement: gives one row.
+            read_only: whether there is nothing to commit.
+            check: looks at the row before the commit; what it raises undoes all.
+
+        Raises:
+            psycopg.Error: PostgreSQL refused one, or the connection was lost.
+        """
+        async with self.connection() as connection:
+            # What a pipeline sends is one transaction anyway; only a commit that may fail, as
+            # deferred constraints do, has to be a statement of its own.
+            opening = [] if read_only else [Statement("BEGIN")]
+            closing = [] if read_only or check else [Statement("COMMIT")]
+            try:
+                statements = [*opening, settings, statement, *closing]
+                results = await connection.pipelined(statements, self._readings_done)
+                result = results[len(opening) + 1]
+                row = tuple(result.get_value(0, i) for i in range(result.nfields))
+                if check:
+                    check(row)
+                    await connection.commit()
+            except BaseException:
+                if not connection.closed:
+                    await connection.rollback()
+                raise
+            return row
+
+    async def _listen(self) -> None:
+        while True:
+            with contextlib.suppress(psycopg.Error, OSError, RestError):
+                async with await Connection.connect(self._dsn, **CONNECTING) as connection:
+                    await connection.execute(f"LISTEN {CHANNEL}")
+                    await self._pool.check()
+                    self._reachable.set()
+                    with contextlib.suppress(RestError):
+                        await self.reload()
+                    async for notice in connection.notifies():
+                        if notice.payload in ("", "reload schema", "reload config"):
+                            with contextlib.suppress(RestError):
+                                await self.reload()
+            self._reachable.clear()
+            await asyncio.sleep(RECONNECT_SECONDS)

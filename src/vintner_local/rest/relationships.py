@@ -1,0 +1,107 @@
+"""Finds the relationship that an embed in a request means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vintner_local.rest.errors import RestError, refused
+from vintner_local.rest.hints import nearest, scored
+from vintner_local.rest.schema import Name, Pairs, Relationship, Schema
+
+
+def find_relationship(schema: Schema, origin: Name, target: str, hint: str | None) -> Relationship:
+    """The one relationship that leads from a table to what an embed names.
+
+    Args:
+        schema: the schema cache.
+        origin: the table embedded into.
+        target: a table, a foreign key, or a column of the origin.
+        hint: what follows the `!`, if anything.
+
+    Raises:
+        RestError: there is none, or more than one, or it is one of a view or a function.
+    """
+    tables = schema.tables[origin[0]]
+    if any(name in tables and tables[name].is_view for name in (origin[1], target)):
+        raise refused("Embedding of and into views")
+    functions = schema.functions[origin[0]].get(target, ())
+    if any(f.takes_row and f.result == "row" for f in functions):
+        raise refused("A computed relationship")
+    known = [r for r in schema.relationships if r.origin == origin]
+    found = [r for r in known if _is_meant(r, target, hint)]
+    if not found:
+        raise _missing(schema, origin, known, target, hint)
+    if len(found) > 1:
+        raise _ambiguous(origin[1], target, found)
+    if hint is None and found[0].junction and found[0].junction.in_view:
+        raise refused("A many-to-many relationship whose junction is seen by a view, without hint,")
+    return found[0]
+
+
+def _is_meant(relationship: Relationship, target: str, hint: str | None) -> bool:
+    own, other = None, None
+    if len(relationship.columns) == 1:
+        own, other = relationship.columns[0]
+    is_target = target == relationship.target[1]
+    if relationship.origin == relationship.target:
+        if relationship.kind != "one-to-many":
+            return hint is None and relationship.kind == "many-to-one" and target == own
+        return is_target and hint in (None, other)
+    if hint is None:
+        return is_target or (not relationship.junction and target in (own, relationship.name))
+    return is_target and hint in (relationship.name, own, other)
+
+
+def _missing(
+    schema: Schema, origin: Name, known: list[Relationship], target: str, hint: str | None
+) -> RestError:
+    if known:
+        matches = scored(target, {r.target[1] for r in known})
+        near, instead = next((name for score, name in matches if score < 1), None), target
+    else:
+        names = {r.origin[1] for r in schema.relationships if r.origin[0] == origin[0]}
+        near, instead = nearest(origin[1], names), origin[1]
+    between = f"between '{origin[1]}' and '{target}'"
+    using = f" using the hint '{hint}'" if hint else ""
+    return RestError(
+        400,
+        "PGRST200",
+        f"Could not find a relationship {between} in the schema cache",
+        f"Searched for a foreign key relationship {between}{using} in the schema '{origin[0]}', "
+        "but no matches were found.",
+        f"Perhaps you meant '{near}' instead of '{instead}'." if near else None,
+    )
+
+
+def _ambiguous(origin: str, target: str, found: list[Relationship]) -> RestError:
+    choices = ", ".join(f"'{r.target[1]}!{r.name}'" for r in found)
+    return RestError(
+        300,
+        "PGRST201",
+        "Could not embed because more than one relationship was found for "
+        f"'{origin}' and '{target}'",
+        [_description(r) for r in found],
+        f"Try changing '{target}' to one of the following: {choices}. "
+        "Find the desired relationship in the 'details' key.",
+    )
+
+
+def _description(relationship: Relationship) -> dict[str, Any]:
+    origin, target = relationship.origin[1], relationship.target[1]
+    junction = relationship.junction
+    if junction:
+        one, other = junction.constraints
+        to_origin, to_target = _side(junction.origin, 1), _side(junction.target, 1)
+        how = f"{junction.table[1]} using {one}({to_origin}) and {other}({to_target})"
+    else:
+        own, others = _side(relationship.columns, 0), _side(relationship.columns, 1)
+        how = f"{relationship.name} using {origin}({own}) and {target}({others})"
+    return {
+        "cardinality": relationship.kind,
+        "embedding": f"{origin} with {target}",
+        "relationship": how,
+    }
+
+
+def _side(pairs: Pairs, which: int) -> str:
+    return ", ".join(pair[which] for pair in pairs)

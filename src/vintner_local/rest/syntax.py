@@ -1,0 +1,107 @@
+"""What a query string says, as data: fields, select items, filters, logic, order and ranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+EmbedPath = tuple[str, ...]
+"""The names of the embeds that lead to what a parameter is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step into JSON: `->key`, `->>key` or the same with an array index."""
+
+    key: str | int
+    as_text: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column, or a place inside its JSON."""
+
+    name: str
+    path: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A select item that is a field, perhaps cast and renamed."""
+
+    field: Field
+    cast: str | None = None
+    alias: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """A select item that is a related table: `alias:name!hint!inner(items)`."""
+
+    name: str
+    alias: str | None
+    hint: str | None
+    inner: bool
+    spread: bool
+    items: tuple[Item, ...]
+
+
+Item = Column | Embed
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A comparison of a field with a value from the URL.
+
+    Attributes:
+        operator: PostgREST's name of it (`eq`, `in`, `is`, `fts`, …).
+        value: the text after the operator; a tuple for `in`.
+        modifier: what stands in brackets: `any` or `all`, or the language of a text search.
+    """
+
+    field: Field
+    negated: bool
+    operator: str
+    value: str | tuple[str, ...]
+    modifier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedIsNull:
+    """Whether an embed found nothing, as in `children=is.null`."""
+
+    embed: str
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Logic:
+    """Conditions joined by `and` or `or`."""
+
+    negated: bool
+    operator: str
+    terms: tuple[Condition, ...]
+
+
+Condition = Filter | Logic | EmbedIsNull
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTerm:
+    """A field to sort by; `relation` names the to-one embed that it belongs to."""
+
+    field: Field
+    relation: str | None
+    direction: str
+    nulls: str
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Rows from `offset` on, at most `limit` of them."""
+
+    offset: int = 0
+    limit: int | None = None
+
+    def at_most(self, most: int) -> Range:
+        """The same rows, but no more than `most`."""
+        return Range(self.offset, most if self.limit is None else min(self.limit, most))

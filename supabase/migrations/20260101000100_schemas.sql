@@ -1,0 +1,107 @@
+-- Schemas, default privileges and errors: the ground that every other chapter stands on.
+--
+-- Nothing is granted by default, so each later chapter names what it opens and to whom.
+-- Every rule that refuses raises through private.raise_error, from one table of codes.
+
+create extension if not exists pgcrypto schema extensions;
+
+create schema cloud;
+comment on schema cloud is 'The priced catalog of what clouds offer. Exposed.';
+
+create schema private;
+comment on schema private is
+  'Helpers, secrets and definer functions. Never exposed: the Data API cannot name them.';
+
+grant usage on schema cloud to authenticated, service_role;
+grant usage on schema private to authenticated, service_role;
+
+alter default privileges in schema public revoke all on tables from anon, authenticated, service_role;
+alter default privileges in schema public revoke all on functions from anon, authenticated, service_role;
+alter default privileges in schema public revoke all on sequences from anon, authenticated, service_role;
+alter default privileges revoke execute on functions from public;
+
+--------------------------------------------------------------------------------------------------
+-- Who is asking
+--------------------------------------------------------------------------------------------------
+
+create function private.current_user_id()
+returns uuid
+language sql stable set search_path = ''
+as $$
+  select case when claims.sub ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then claims.sub::uuid end
+  from (select auth.jwt() ->> 'sub') as claims (sub);
+$$;
+comment on function private.current_user_id is
+  'The caller''s auth user id, or null. Unlike auth.uid() it never raises, whatever a token holds: '
+  'a policy that raises for one Realtime subscriber stops every other one. For policies and functions.';
+grant execute on function private.current_user_id to authenticated, service_role;
+
+--------------------------------------------------------------------------------------------------
+-- Errors
+--------------------------------------------------------------------------------------------------
+
+create table private.error_codes (
+  code text primary key check (code ~ '^[a-z_]+$'),
+  http_status integer not null check (http_status between 400 and 499),
+  message text not null,
+  hint text not null
+);
+comment on table private.error_codes is
+  'Every error that a rule raises. Clients map `code` (an answer''s `details`) to one exception class.';
+comment on column private.error_codes.message is 'For people; %s is filled in by format().';
+comment on column private.error_codes.hint is 'What to do next.';
+
+insert into private.error_codes (code, http_status, message, hint) values
+  ('not_signed_in', 401, 'This needs a signed-in user.', 'Sign in and try again.'),
+  ('not_found', 404, 'There is no %s %s.', 'Check the id, and that your role in its account lets you see it.'),
+  ('not_allowed', 403, 'Your role in this account may not %s.', 'Ask an owner or admin of the account.'),
+  ('invalid_input', 400, '%s', 'Correct the value and try again.'),
+  ('illegal_transition', 409, 'A %s cannot go from %s to %s.', 'Look at its present status first.'),
+  ('vine_busy', 409, 'The vine %s has an unfinished %s job.', 'Wait for that job to end, or cancel it.'),
+  ('vine_destroyed', 409, 'The vine %s is DESTROYED.', 'Plant a new vine; a destroyed one stays as a record.'),
+  ('vine_not_destroyable', 409, 'The vine %s is %s: there is nothing to destroy.', 'Delete it if it is not wanted.'),
+  ('vine_not_deletable', 409, 'The vine %s is %s: its resources may exist.', 'Destroy it first, then delete it.'),
+  ('vine_fixed', 409, 'The %s of a vine can change only while it is DRAFT; this one is %s.', 'Plant a new vine instead.'),
+  ('destroy_protected', 409, 'The vine %s is production.', 'Repeat its project name to confirm that it is to be destroyed.'),
+  ('cloud_identity_missing', 409, 'The vine %s has no cloud identity.', 'Give it one: a job needs an account to run in.'),
+  ('idempotency_key_reused', 409, 'This idempotency key made another job (%s).', 'Use a new key for a new request.'),
+  ('job_ended', 409, 'The job %s has ended as %s.', 'Nothing more can be done to it; make a new job.'),
+  ('lease_lost', 409, 'This Tendril no longer holds the job %s.', 'Stop working on it and discard its result.'),
+  ('worker_unavailable', 409, 'The Tendril %s is %s.', 'Send a heartbeat as ONLINE before claiming jobs.'),
+  ('audit_append_only', 403, 'The audit log is append-only.', 'Nothing in it can be changed or removed.'),
+  ('undecryptable', 409, 'What is stored as %s cannot be decrypted.', 'Write it anew.'),
+  ('state_conflict', 409, 'The Terraform state has moved on: %s.', 'Plan again from the newest state.');
+
+create function private.raise_error(p_code text, variadic p_args text[] default '{}')
+returns void
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_error private.error_codes;
+begin
+  select * into strict v_error from private.error_codes where code = p_code;
+  raise exception using
+    errcode = 'PT' || v_error.http_status,
+    message = format(v_error.message, variadic p_args),
+    detail = v_error.code,
+    hint = v_error.hint;
+end;
+$$;
+comment on function private.raise_error is
+  'Raises an error of private.error_codes as PTxyz, which the Data API answers as HTTP xyz. For every rule.';
+grant execute on function private.raise_error to authenticated, service_role;
+
+--------------------------------------------------------------------------------------------------
+-- Shared trigger functions
+--------------------------------------------------------------------------------------------------
+
+create function private.tg_set_updated_at()
+returns trigger
+language plpgsql set search_path = ''
+as $$
+begin
+  new.updated_at := now();
+  return new;
+end;
+$$;
+comment on function private.tg_set_updated_at is 'Keeps updated_at; the database''s time is the only time.';

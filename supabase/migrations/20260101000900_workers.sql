@@ -1,0 +1,161 @@
+-- Workers: the Tendrils. Each is an auth user of its own whose password is its token, so that REST,
+-- Realtime and refresh work for it as for anyone, and its id is all that a rule needs to know.
+
+create table public.worker_releases (
+  id uuid primary key default gen_random_uuid(),
+  version text not null unique check (version ~ '^\d+\.\d+\.\d+'),
+  release_notes text,
+  released_at timestamptz not null default now()
+);
+comment on table public.worker_releases is 'Released versions of Tendril.';
+comment on column public.worker_releases.version is 'Semantic version.';
+
+create table public.workers (
+  id uuid primary key references auth.users (id) on delete restrict,
+  user_id uuid not null references auth.users (id) on delete cascade,
+  name text not null check (name <> ''),
+  mode public.worker_mode not null default 'self-hosted',
+  status public.worker_status not null default 'OFFLINE',
+  token_hash text not null,
+  version text,
+  release_id uuid references public.worker_releases (id) on delete set null,
+  last_heartbeat timestamptz,
+  created_at timestamptz not null default now(),
+  removed_at timestamptz
+);
+comment on table public.workers is 'Registered Tendrils.';
+comment on column public.workers.id is 'The Tendril''s own auth user.';
+comment on column public.workers.user_id is 'The owner, whose accounts'' jobs it may run.';
+comment on column public.workers.token_hash is
+  'SHA-256 of a token with 192 random bits: tells which token is in use and proves nothing.';
+comment on column public.workers.removed_at is 'Removed ones stay, because jobs name them.';
+create index workers_user_id_idx on public.workers (user_id);
+create index workers_release_id_idx on public.workers (release_id);
+
+create function private.heartbeat_interval()
+returns interval
+language sql immutable set search_path = ''
+as $$ select interval '15 seconds' $$;
+comment on function private.heartbeat_interval is 'How often a Tendril reports; the server dictates it.';
+
+create function private.lease_duration()
+returns interval
+language sql immutable set search_path = ''
+as $$ select interval '60 seconds' $$;
+comment on function private.lease_duration is 'A Tendril unheard of for so long is OFFLINE and its jobs are lost.';
+
+--------------------------------------------------------------------------------------------------
+-- Registration
+--------------------------------------------------------------------------------------------------
+
+create function private.make_tendril(p_owner uuid, p_name text, p_mode public.worker_mode)
+returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_id constant uuid := gen_random_uuid();
+  -- the bcrypt hash takes 72 bytes at most: 3 + 36 + 1 + 32 stays just within
+  v_token constant text := 'vt_' || v_id || '_' || translate(encode(extensions.gen_random_bytes(24), 'base64'), '+/', '-_');
+  v_email constant text := v_id || '@tendril.invalid';
+begin
+  if coalesce(p_name, '') = '' then
+    perform private.raise_error('invalid_input', 'A Tendril needs a name.');
+  elsif not exists (select from public.users as u where u.auth_user_id = p_owner) then
+    perform private.raise_error('not_found', 'user', p_owner::text);
+  end if;
+  insert into auth.users (
+    instance_id, id, aud, role, email, encrypted_password, email_confirmed_at,
+    confirmation_token, recovery_token, email_change, email_change_token_new,
+    raw_app_meta_data, raw_user_meta_data, created_at, updated_at
+  ) values (
+    '00000000-0000-0000-0000-000000000000', v_id, 'authenticated', 'authenticated', v_email,
+    extensions.crypt(v_token, extensions.gen_salt('bf', 10)), now(), '', '', '', '',
+    '{"kind": "tendril", "provider": "email", "providers": ["email"]}', '{}', now(), now()
+  );
+  insert into auth.identities (id, user_id, provider_id, provider, identity_data, created_at, updated_at)
+  values (
+    gen_random_uuid(), v_id, v_id, 'email',
+    jsonb_build_object('sub', v_id, 'email', v_email, 'email_verified', true), now(), now()
+  );
+  insert into public.workers (id, user_id, name, mode, token_hash)
+  values (v_id, p_owner, p_name, p_mode, encode(extensions.digest(v_token, 'sha256'), 'hex'));
+  return jsonb_build_object('worker_id', v_id, 'token', v_token);
+end;
+$$;
+comment on function private.make_tendril is 'Makes a Tendril and its auth user. For the two functions below; granted to nobody.';
+
+create function private.register_tendril(p_name text, p_mode public.worker_mode)
+returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if private.current_user_id() is null then
+    perform private.raise_error('not_signed_in');
+  elsif exists (select from public.workers as w where w.id = private.current_user_id()) then
+    perform private.raise_error('not_allowed', 'register a Tendril: you are one');
+  elsif p_mode is distinct from 'self-hosted' then
+    -- it would be handed the credentials of accounts that are not the caller's
+    perform private.raise_error('not_allowed', 'register a cloud-hosted Tendril: who runs this project may');
+  end if;
+  return private.make_tendril(private.current_user_id(), p_name, p_mode);
+end;
+$$;
+comment on function private.register_tendril is 'See public.register_tendril.';
+grant execute on function private.register_tendril to authenticated;
+
+create function public.register_tendril(p_name text, p_mode public.worker_mode default 'self-hosted')
+returns jsonb
+language sql volatile set search_path = ''
+as $$ select private.register_tendril(p_name, p_mode) $$;
+comment on function public.register_tendril is
+  'Makes a self-hosted Tendril of the caller''s and returns {worker_id, token}. The token is shown this once. '
+  'For authenticated.';
+grant execute on function public.register_tendril to authenticated;
+
+create function private.register_cloud_tendril(p_name text, p_owner uuid)
+returns jsonb
+language sql volatile security definer set search_path = ''
+as $$ select private.make_tendril(p_owner, p_name, 'cloud-hosted') $$;
+comment on function private.register_cloud_tendril is 'See public.register_cloud_tendril.';
+grant execute on function private.register_cloud_tendril to service_role;
+
+create function public.register_cloud_tendril(p_name text, p_owner uuid)
+returns jsonb
+language sql volatile set search_path = ''
+as $$ select private.register_cloud_tendril(p_name, p_owner) $$;
+comment on function public.register_cloud_tendril is
+  'Makes a cloud-hosted Tendril, which serves every account that has none of its own and is handed their credentials. '
+  'Returns {worker_id, token}. For service_role.';
+grant execute on function public.register_cloud_tendril to service_role;
+
+create function private.tg_workers__remove_auth_user()
+returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+  delete from auth.users where id = old.id;
+  return null;
+end;
+$$;
+comment on function private.tg_workers__remove_auth_user is 'A Tendril that goes with its owner takes its sign-in along.';
+
+create trigger remove_auth_user
+after delete on public.workers
+for each row execute function private.tg_workers__remove_auth_user();
+
+--------------------------------------------------------------------------------------------------
+-- Who may do what
+--------------------------------------------------------------------------------------------------
+
+alter table public.worker_releases enable row level security;
+create policy worker_releases_select on public.worker_releases for select to authenticated using (true);
+grant select on public.worker_releases to authenticated;
+grant select, insert, update, delete on public.worker_releases to service_role;
+
+alter table public.workers enable row level security;
+create policy workers_select on public.workers for select to authenticated
+using (user_id = (select private.current_user_id()) or id = (select private.current_user_id()));
+create policy workers_update on public.workers for update to authenticated
+using (user_id = (select private.current_user_id()));
+grant select, update (name) on public.workers to authenticated;
+grant select on public.workers to service_role;

@@ -1,0 +1,216 @@
+-- Jobs: one unit of work for a Tendril each, their life cycle, and what a job does to its vine and
+-- components. How they are queued and leased is in the chapters after the logs.
+--
+-- At most one running job a vine, held by an index.
+
+--------------------------------------------------------------------------------------------------
+-- Table
+--------------------------------------------------------------------------------------------------
+
+create table public.provision_jobs (
+  id uuid primary key default gen_random_uuid(),
+  account_id uuid not null references public.accounts (id) on delete cascade,
+  user_id uuid references auth.users (id) on delete set null,
+  vineyard_id uuid references public.vineyards (id) on delete cascade,
+  vine_id uuid references public.vines (id) on delete cascade,
+  cloud_identity_id uuid references public.cloud_identities (id) on delete set null,
+  job_type text not null check (job_type in (
+    'CONNECTION_TEST', 'FETCH_RESOURCES', 'BOOTSTRAP', 'PLAN', 'DEPLOY', 'DESTROY',
+    'DEPLOY_WORKER', 'DESTROY_WORKER'
+  )),
+  status public.provision_job_status not null default 'QUEUED',
+  worker_id uuid references public.workers (id) on delete set null,
+  attempt integer not null default 0,
+  error_message text,
+  execution_metadata jsonb not null default '{}' check (jsonb_typeof(execution_metadata) = 'object'),
+  vine_status_before public.vine_status,
+  idempotency_key text,
+  cancel_requested_at timestamptz,
+  created_at timestamptz not null default clock_timestamp(),
+  claimed_at timestamptz,
+  started_at timestamptz,
+  completed_at timestamptz,
+  unique (user_id, idempotency_key)
+) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
+comment on table public.provision_jobs is 'One unit of work for a Tendril.';
+comment on column public.provision_jobs.account_id is 'Whose job it is: copied from its vineyard, so that policies and claims need no join.';
+comment on column public.provision_jobs.user_id is 'Who asked for it.';
+comment on column public.provision_jobs.worker_id is 'The Tendril that holds or held it.';
+comment on column public.provision_jobs.attempt is 'Counts claims; part of the fence that every report must show.';
+comment on column public.provision_jobs.execution_metadata is 'Terraform outputs, plan summary, cost and timing.';
+comment on column public.provision_jobs.vine_status_before is 'What a cancelled DEPLOY gives back to its vine.';
+comment on column public.provision_jobs.created_at is 'Time of the call, not of its transaction: the order of the queue.';
+
+create index provision_jobs_queued_idx on public.provision_jobs (created_at, id) where status = 'QUEUED';
+create unique index provision_jobs_running_idx on public.provision_jobs (vine_id)
+  where status in ('CLAIMED', 'PROCESSING');
+create index provision_jobs_leased_idx on public.provision_jobs (worker_id)
+  where status in ('CLAIMED', 'PROCESSING');
+create index provision_jobs_account_id_idx on public.provision_jobs (account_id, created_at desc);
+create index provision_jobs_vine_id_idx on public.provision_jobs (vine_id, created_at desc);
+create index provision_jobs_vineyard_id_idx on public.provision_jobs (vineyard_id);
+create index provision_jobs_cloud_identity_id_idx on public.provision_jobs (cloud_identity_id);
+create index provision_jobs_worker_id_idx on public.provision_jobs (worker_id);
+
+--------------------------------------------------------------------------------------------------
+-- Life cycle
+--------------------------------------------------------------------------------------------------
+
+create function private.next_job_statuses(p_from public.provision_job_status)
+returns public.provision_job_status[]
+language sql immutable set search_path = ''
+as $$
+  select case p_from
+    when 'QUEUED' then '{CLAIMED,CANCELLED}'
+    -- back to QUEUED when its Tendril is lost before any harm is done
+    when 'CLAIMED' then '{PROCESSING,QUEUED,FAILED,CANCELLED}'
+    when 'PROCESSING' then '{SUCCESS,FAILED,CANCELLED,QUEUED}'
+    else '{}'
+  end::public.provision_job_status[]
+$$;
+comment on function private.next_job_statuses is 'Every legal move of a job. For the guard and for tests.';
+
+create function private.tg_provision_jobs__guard()
+returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+  if tg_op = 'INSERT' then
+    if new.status <> 'QUEUED' then
+      perform private.raise_error('illegal_transition', 'job', 'nothing', new.status::text);
+    end if;
+  elsif new.status is distinct from old.status
+    and not new.status = any (private.next_job_statuses(old.status)) then
+    perform private.raise_error('illegal_transition', 'job', old.status::text, new.status::text);
+  end if;
+  return new;
+end;
+$$;
+comment on function private.tg_provision_jobs__guard is 'Holds the moves of jobs.';
+
+create trigger guard
+before insert or update of status on public.provision_jobs
+for each row execute function private.tg_provision_jobs__guard();
+
+create function private.move_components(
+  p_vine_id uuid, p_from public.component_status[], p_to public.component_status
+)
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_kind private.component_kinds;
+begin
+  for v_kind in select k.* from private.component_kinds as k where private.has_status(k) loop
+    execute format('update %s set status = $3 where vine_id = $1 and status = any ($2)', v_kind.table_name)
+    using p_vine_id, p_from, p_to;
+  end loop;
+end;
+$$;
+comment on function private.move_components is 'Moves a vine''s components together. For the job functions.';
+
+create function private.move_changed_components(p_vine_id uuid)
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_kind private.component_kinds;
+begin
+  for v_kind in select k.* from private.component_kinds as k where private.has_status(k) loop
+    execute format(
+      'update %s as c set status = ''UPDATING'' where c.vine_id = $1 and c.status = ''ACTIVE'' and not exists ('
+      '  select from private.deployed_configs as d'
+      '  where d.component_id = c.id and d.config = private.client_config($2, to_jsonb(c)))', v_kind.table_name)
+    using p_vine_id, v_kind;
+    execute format(
+      'insert into private.deployed_configs (component_id, vine_id, config) '
+      'select c.id, c.vine_id, private.client_config($2, to_jsonb(c)) from %s as c where c.vine_id = $1 '
+      'on conflict (component_id) do update set config = excluded.config', v_kind.table_name)
+    using p_vine_id, v_kind;
+  end loop;
+end;
+$$;
+comment on function private.move_changed_components is
+  'ACTIVE components that differ from what was deployed go to UPDATING, and what is deployed now is noted. For start_job.';
+
+create function private.clear_outputs(p_vine_id uuid)
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_kind private.component_kinds;
+  v_column text;
+begin
+  for v_kind in select k.* from private.component_kinds as k loop
+    for v_column in select unnest(v_kind.output_columns) except select unnest(v_kind.client_columns) loop
+      execute format('update %s set %I = null where vine_id = $1', v_kind.table_name, v_column) using p_vine_id;
+    end loop;
+  end loop;
+end;
+$$;
+comment on function private.clear_outputs is 'What was populated after provisioning is no more. For the end of a DESTROY.';
+
+create function private.fill_in_outputs(p_vine_id uuid, p_outputs jsonb)
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_kind private.component_kinds;
+  v_column text;
+begin
+  for v_kind in select k.* from private.component_kinds as k where cardinality(k.output_columns) > 0 loop
+    foreach v_column in array v_kind.output_columns loop
+      execute format(
+        'update %1$s set %2$I = %3$s ->> %2$L where vine_id = $1 and %3$s ->> %2$L is not null',
+        v_kind.table_name, v_column,
+        -- a singleton's outputs stand under its key, those of the others under their names
+        case when v_kind.is_singleton then '$2' else '($2 -> name)' end)
+      using p_vine_id, p_outputs -> v_kind.manifest_key;
+    end loop;
+  end loop;
+end;
+$$;
+comment on function private.fill_in_outputs is
+  'Writes Terraform''s outputs into the columns that are populated after provisioning. For complete_job.';
+
+create function private.settle_vine(p_job public.provision_jobs, p_status public.provision_job_status)
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if p_job.job_type = 'DEPLOY' then
+    if p_job.started_at is null then
+      update public.vines set status = p_job.vine_status_before where id = p_job.vine_id;
+    else
+      perform private.move_components(p_job.vine_id, '{CREATING,UPDATING}',
+        case when p_status = 'SUCCESS' then 'ACTIVE' else 'FAILED' end::public.component_status);
+      update public.vines
+      set status = case when p_status = 'SUCCESS' then 'ACTIVE' else 'FAILED' end::public.vine_status
+      where id = p_job.vine_id;
+    end if;
+  elsif p_job.job_type = 'DESTROY' and p_job.started_at is not null then
+    perform private.move_components(p_job.vine_id, '{DESTROYING}',
+      case when p_status = 'SUCCESS' then 'DESTROYED' else 'FAILED' end::public.component_status);
+    if p_status = 'SUCCESS' then
+      perform private.clear_outputs(p_job.vine_id);
+    end if;
+    update public.vines
+    set status = case when p_status = 'SUCCESS' then 'DESTROYED' else 'FAILED' end::public.vine_status
+    where id = p_job.vine_id;
+  end if;
+end;
+$$;
+comment on function private.settle_vine is
+  'What a job''s end does to its vine and components. A DEPLOY that never started gives the vine back as it was.';
+
+--------------------------------------------------------------------------------------------------
+-- Who may do what
+--------------------------------------------------------------------------------------------------
+
+alter table public.provision_jobs enable row level security;
+create policy provision_jobs_select on public.provision_jobs for select to authenticated
+using (
+  account_id = any (array(select private.account_ids('viewer')))
+  or worker_id = (select private.current_user_id())
+);
+grant select on public.provision_jobs to authenticated, service_role;

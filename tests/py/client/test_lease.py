@@ -1,0 +1,135 @@
+"""What a Tendril says about the job it holds."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from support.people import plant
+from vintner_client import AsyncVintner, errors
+from vintner_client.models import (
+    Job,
+    JobStatus,
+    NewLogChunk,
+    StreamType,
+    VineStatus,
+    WorkerStatus,
+)
+
+
+def chunk(seq: int, text: str = "line\n") -> NewLogChunk:
+    return NewLogChunk(seq=seq, log_chunk=text, stream_type=StreamType.STDOUT)
+
+
+async def claimed(ann: AsyncVintner, tendril: AsyncVintner) -> Job:
+    vine = await plant(ann)
+    await ann.vines.harvest(vine.id)
+    job = await tendril.lease.claim_next_job()
+    assert job is not None
+    return job
+
+
+async def test_a_job_goes_from_claim_to_success(ann: AsyncVintner, tendril: AsyncVintner) -> None:
+    assert await tendril.lease.claim_next_job() is None
+    vine = await plant(ann)
+    queued = await ann.vines.harvest(vine.id)
+
+    job = await tendril.lease.claim_next_job()
+    assert job is not None
+    assert (job.id, job.status, job.attempt) == (queued.id, JobStatus.CLAIMED, 1)
+    context = await tendril.lease.context(job)
+    assert context.vine.name_prefix == "shop-development"
+    assert context.vine.state_path == f"development/shop/{vine.id}"
+    assert context.components["network"]["cidr_block"] == "10.0.0.0/16"
+    assert context.next_log_seq == 1
+
+    assert (await tendril.lease.start_job(job)).status is JobStatus.PROCESSING
+    assert (await ann.vines.get(vine.id)).status is VineStatus.PROVISIONING
+    assert await tendril.lease.append_logs(job, [chunk(1), chunk(2)]) == 3
+    assert await tendril.lease.append_logs(job, [chunk(2, "other\n"), chunk(3)]) == 4
+    done = await tendril.lease.complete_job(
+        job,
+        status=JobStatus.SUCCESS,
+        outputs={"network": {"network_id": "vpc-1"}},
+        execution_metadata={"seconds": 1},
+    )
+
+    assert done.status is JobStatus.SUCCESS
+    assert done.execution_metadata["seconds"] == 1
+    assert (await ann.vines.get(vine.id)).status is VineStatus.ACTIVE
+    network = (await ann.vines.components(vine.id)).network
+    assert network is not None
+    assert network.network_id == "vpc-1"
+    log = await ann.jobs.logs(job.id)
+    assert [(c.seq, c.log_chunk) for c in log] == [(1, "line\n"), (2, "line\n"), (3, "line\n")]
+    assert [c.seq for c in await ann.jobs.logs(job.id, from_seq=3)] == [3]
+
+
+async def test_a_lost_lease_is_told_at_each_call(ann: AsyncVintner, tendril: AsyncVintner) -> None:
+    job = await claimed(ann, tendril)
+    await tendril.lease.start_job(job)
+    await tendril.lease.complete_job(job, status=JobStatus.FAILED, error_message="no")
+
+    lease = tendril.lease
+    for late in (
+        lease.start_job(job),
+        lease.context(job),
+        lease.append_logs(job, [chunk(1)]),
+        lease.complete_job(job, status=JobStatus.SUCCESS),
+        lease.get_state(job),
+        lease.lock_state(job, {"ID": "1"}),
+    ):
+        with pytest.raises(errors.LeaseLost):
+            await late
+
+
+async def test_another_attempt_is_another_lease(ann: AsyncVintner, tendril: AsyncVintner) -> None:
+    job = await claimed(ann, tendril)
+    with pytest.raises(errors.LeaseLost):
+        await tendril.lease.start_job(job.model_copy(update={"attempt": 2}))
+
+
+async def test_a_heartbeat_carries_commands(ann: AsyncVintner, tendril: AsyncVintner) -> None:
+    job = await claimed(ann, tendril)
+    await tendril.lease.start_job(job)
+    await ann.jobs.cancel(job.id)
+
+    answer = await tendril.lease.heartbeat(version="1.0.0", running_job_ids=[job.id])
+
+    assert answer.cancel_job_ids == [job.id]
+    assert answer.lost_job_ids == []
+    assert answer.lease_seconds > answer.interval_seconds > 0
+
+
+async def test_a_draining_tendril_claims_nothing(ann: AsyncVintner, tendril: AsyncVintner) -> None:
+    await tendril.lease.heartbeat(version="1.0.0", status=WorkerStatus.DRAINING)
+    with pytest.raises(errors.WorkerUnavailable):
+        await tendril.lease.claim_next_job()
+
+
+async def test_people_are_no_tendrils(ann: AsyncVintner) -> None:
+    with pytest.raises(errors.NotAllowed):
+        await ann.lease.heartbeat(version="1.0.0")
+
+
+async def test_terraform_state_is_locked_kept_and_guarded(
+    ann: AsyncVintner, tendril: AsyncVintner
+) -> None:
+    job = await claimed(ann, tendril)
+    await tendril.lease.start_job(job)
+    lease = tendril.lease
+    state = json.dumps({"lineage": "l", "serial": 2, "text": "ä\n"}, ensure_ascii=False)
+    assert await lease.get_state(job) is None
+    with pytest.raises(errors.StateConflict):
+        await lease.put_state(job, state, "lock-1")
+
+    assert await lease.lock_state(job, {"ID": "lock-1", "Who": "ann"}) is None
+    assert await lease.lock_state(job, {"ID": "lock-2"}) == {"ID": "lock-1", "Who": "ann"}
+    await lease.put_state(job, state, "lock-1")
+
+    assert await lease.get_state(job) == state
+    with pytest.raises(errors.StateConflict):
+        await lease.put_state(job, state.replace("2", "1"), "lock-1")
+    await lease.unlock_state(job, "lock-1")
+    assert await lease.lock_state(job, {"ID": "lock-2"}) is None

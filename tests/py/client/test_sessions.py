@@ -1,0 +1,223 @@
+"""Signing in, and staying signed in."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import jwt
+import pytest
+
+from support.people import PASSWORD, client_of, new_email, plant, sign_up
+from vintner_client import AsyncVintner, Session, errors
+from vintner_local.pytest_plugin import SupabaseStack
+
+
+async def test_a_new_user_signs_up_in_and_out(anyone: AsyncVintner) -> None:
+    email = await sign_up(anyone)
+    user_id = anyone.auth.user_id
+    await anyone.auth.sign_out()
+    assert anyone.auth.session is None
+    with pytest.raises(errors.NotSignedIn):
+        await anyone.vineyards.create(name="mine")
+
+    await anyone.auth.sign_in(email=email, password=PASSWORD)
+
+    assert anyone.auth.user_id == user_id
+    assert anyone.auth.session is not None
+    assert anyone.auth.session.email == email
+
+
+async def test_wrong_credentials_are_told(anyone: AsyncVintner) -> None:
+    email = await sign_up(anyone)
+
+    with pytest.raises(errors.WrongCredentials):
+        await anyone.auth.sign_in(email=email, password="another")
+    with pytest.raises(errors.WrongCredentials):
+        await anyone.auth.sign_in(email=new_email(), password=PASSWORD)
+    with pytest.raises(errors.InvalidInput):
+        await anyone.auth.sign_in(email="", password="")
+
+
+async def test_a_user_is_made_once(anyone: AsyncVintner) -> None:
+    email = await sign_up(anyone)
+
+    with pytest.raises(errors.Conflict):
+        await anyone.auth.sign_up(email=email, password=PASSWORD)
+
+
+async def test_a_session_is_kept_between_processes(
+    ann: AsyncVintner, supabase_stack: SupabaseStack
+) -> None:
+    await ann.vineyards.create(name="mine")
+    assert ann.auth.session is not None
+    kept = ann.auth.session.model_dump_json()
+
+    async with AsyncVintner(
+        url=supabase_stack.url,
+        key=supabase_stack.publishable_key,
+        session=Session.model_validate_json(kept),
+    ) as later:
+        assert [found.name for found in await later.vineyards.list()] == ["mine"]
+
+
+def test_a_session_does_not_show_its_tokens() -> None:
+    session = Session(
+        access_token="access-secret",
+        refresh_token="refresh-secret",
+        expires_at=datetime.now(UTC),
+        lifetime=3600,
+        user_id=UUID("6d0bd6a2-7a5c-4a3b-9a5e-0f4c4a7f7d11"),
+    )
+    assert "secret" not in repr(session)
+
+
+async def test_a_stale_session_is_renewed_once_for_all(
+    ann: AsyncVintner, supabase_stack: SupabaseStack
+) -> None:
+    assert ann.auth.session is not None
+    stale = ann.auth.session.model_copy(update={"expires_at": datetime.now(UTC)})
+    seen: list[Session | None] = []
+
+    async with AsyncVintner(
+        url=supabase_stack.url,
+        key=supabase_stack.publishable_key,
+        session=stale,
+        on_session=seen.append,
+    ) as client:
+        await asyncio.gather(*(client.vineyards.list() for _ in range(5)))
+
+    assert len(seen) == 1
+    assert seen[0] is not None
+    assert seen[0].refresh_token != stale.refresh_token
+    assert seen[0].user_id == stale.user_id
+
+
+async def test_a_token_that_the_server_finds_expired_is_renewed(
+    ann: AsyncVintner, supabase_stack: SupabaseStack
+) -> None:
+    session = ann.auth.session
+    assert session is not None
+    claims = jwt.decode(session.access_token, options={"verify_signature": False})
+    claims["exp"] = int((datetime.now(UTC) - timedelta(minutes=5)).timestamp())
+    expired = jwt.encode(claims, supabase_stack.jwt_secret, algorithm="HS256")
+    seen: list[Session | None] = []
+
+    # this machine's clock takes the token for good: only the server's answer tells
+    async with AsyncVintner(
+        url=supabase_stack.url,
+        key=supabase_stack.publishable_key,
+        session=session.model_copy(update={"access_token": expired}),
+        on_session=seen.append,
+    ) as client:
+        made = await client.vineyards.create(name="mine")
+
+    assert made.name == "mine"
+    assert len(seen) == 1
+
+
+async def test_a_session_that_cannot_be_renewed_ends(
+    ann: AsyncVintner, supabase_stack: SupabaseStack
+) -> None:
+    assert ann.auth.session is not None
+    dead = ann.auth.session.model_copy(
+        update={"expires_at": datetime.now(UTC), "refresh_token": "no-such-token"}
+    )
+    seen: list[Session | None] = []
+    async with AsyncVintner(
+        url=supabase_stack.url,
+        key=supabase_stack.publishable_key,
+        session=dead,
+        on_session=seen.append,
+    ) as client:
+        with pytest.raises(errors.NotSignedIn):
+            await client.vineyards.list()
+        assert client.auth.session is None
+    assert seen == [None]
+
+
+async def test_a_tendril_signs_in_with_its_token(ann: AsyncVintner, anyone: AsyncVintner) -> None:
+    made = await ann.tendrils.register(name="cellar")
+
+    await anyone.auth.sign_in_tendril(token=made.token)
+
+    assert anyone.auth.user_id == made.worker_id
+    assert made.token.get_secret_value() not in repr(made)
+    assert [found.name for found in await ann.tendrils.list()] == ["cellar"]
+
+
+@pytest.mark.parametrize("spoil", [lambda token: token[:-1] + "!", lambda _: "vt_nonsense"])
+async def test_a_wrong_tendril_token_is_told(
+    ann: AsyncVintner,
+    anyone: AsyncVintner,
+    spoil: object,
+) -> None:
+    made = await ann.tendrils.register(name="cellar")
+    assert callable(spoil)
+    with pytest.raises(errors.WrongCredentials) as refused:
+        await anyone.auth.sign_in_tendril(token=spoil(made.token.get_secret_value()))
+    assert made.token.get_secret_value() not in str(refused.value)
+
+
+async def test_a_tendril_whose_session_ended_signs_in_anew(tendril: AsyncVintner) -> None:
+    session = tendril.auth.session
+    assert session is not None
+    tendril.auth._session = session.model_copy(
+        update={"expires_at": datetime.now(UTC), "refresh_token": "no-such-token"}
+    )
+
+    await tendril.lease.heartbeat(version="1.0.0")
+
+    assert tendril.auth.user_id == session.user_id
+
+
+async def test_two_clients_in_one_process_share_nothing(
+    ann: AsyncVintner, bob: AsyncVintner
+) -> None:
+    vine = await plant(ann)
+
+    assert [found.id for found in await ann.vines.list()] == [vine.id]
+    assert await bob.vines.list() == []
+    with pytest.raises(errors.NotFound):
+        await bob.vines.get(vine.id)
+    with pytest.raises(errors.NotFound):
+        await bob.vines.plan(vine.id)
+
+
+async def test_a_wrong_key_is_its_own_error(supabase_stack: SupabaseStack) -> None:
+    async with AsyncVintner(url=supabase_stack.url, key="sb_publishable_wrong") as client:
+        with pytest.raises(errors.WrongKey):
+            await client.vineyards.list()
+        with pytest.raises(errors.WrongKey):
+            await client.auth.sign_in(email=new_email(), password=PASSWORD)
+
+
+async def test_a_stack_that_is_not_there_is_told(unused_tcp_port: int) -> None:
+    async with AsyncVintner(url=f"http://127.0.0.1:{unused_tcp_port}", key="any") as client:
+        with pytest.raises(errors.ConnectionFailed, match="cannot be reached"):
+            await client.vineyards.list()
+        with pytest.raises(errors.ConnectionFailed, match="cannot be reached"):
+            await client.auth.sign_in(email=new_email(), password=PASSWORD)
+
+
+async def test_a_closed_client_says_so(supabase_stack: SupabaseStack) -> None:
+    client = client_of(supabase_stack)
+    await client.close()
+    with pytest.raises(errors.ClientClosed):
+        await client.vineyards.list()
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:54321", "ftp://example.com", "http://"])
+def test_what_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(errors.InvalidInput):
+        AsyncVintner(url=url, key="any")
+
+
+def test_from_env_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUPABASE_URL", "http://127.0.0.1:1")
+    monkeypatch.delenv("SUPABASE_PUBLISHABLE_KEY", raising=False)
+    with pytest.raises(errors.InvalidInput, match="SUPABASE_PUBLISHABLE_KEY is not set"):
+        AsyncVintner.from_env()
+    monkeypatch.setenv("SUPABASE_PUBLISHABLE_KEY", "any")
+    assert AsyncVintner.from_env().url == "http://127.0.0.1:1"

@@ -1,0 +1,26 @@
+"""Runs every file of tests/sql as one test: each is a pgTAP script in a transaction of its own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from support.tap import FOLDER, HELPERS, run
+
+SCRIPTS = sorted(set(FOLDER.glob("*.sql")) - {HELPERS})
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_script(database: str, script: Path) -> None:
+    options = "-c search_path=public,extensions"
+    with psycopg.connect(database, autocommit=True, options=options) as connection:
+        lines = run(connection, script)
+    plan = next((match for line in lines if (match := re.fullmatch(r"1\.\.(\d+)", line))), None)
+    results = [line for line in lines if re.match(r"(not )?ok \d+", line)]
+    report = "\n".join(line for line in lines if not line.startswith("ok "))
+    assert plan is not None, f"the script has no plan:\n{report}"
+    assert all(line.startswith("ok ") for line in results), report
+    assert len(results) == int(plan[1]), f"{len(results)} of {plan[1]} tests ran:\n{report}"

@@ -1,0 +1,56 @@
+"""Users of the stack: each test makes its own, so that tests run side by side."""
+
+from __future__ import annotations
+
+import uuid
+
+from vintner_client import AsyncVintner
+from vintner_client.models import Vine
+from vintner_local.pytest_plugin import SupabaseStack
+
+PASSWORD = "correct horse battery"
+
+
+def new_email() -> str:
+    """An e-mail address that no other test has."""
+    return f"{uuid.uuid4().hex}@example.com"
+
+
+async def sign_up(client: AsyncVintner) -> str:
+    """Makes a user, signed in by this client; gives the e-mail address."""
+    email = new_email()
+    await client.auth.sign_up(email=email, password=PASSWORD)
+    return email
+
+
+async def plant(client: AsyncVintner, **manifest: object) -> Vine:
+    """Plants a small vine with a local identity, in a vineyard of its own."""
+    vineyard = await client.vineyards.create(name=f"vineyard-{uuid.uuid4().hex[:8]}")
+    identity = await client.identities.create(provider="local", name="sandbox")
+    return await client.vines.plant(
+        {
+            "vineyard_id": vineyard.id,
+            "cloud_identity_id": identity.id,
+            "project_name": "shop",
+            "region": "eu-west-1",
+            "network": {},
+            **manifest,
+        }
+    )
+
+
+async def tendril_of(owner: AsyncVintner, client: AsyncVintner) -> None:
+    """Registers a Tendril of the owner's and signs the client in as it, ONLINE."""
+    made = await owner.tendrils.register(name="tendril")
+    await client.auth.sign_in_tendril(token=made.token)
+    await client.lease.heartbeat(version="1.0.0")
+
+
+def client_of(stack: SupabaseStack, *, url: str | None = None) -> AsyncVintner:
+    """A client of the stack, not signed in.
+
+    Args:
+        stack: the stack.
+        url: another way to it, such as a proxy.
+    """
+    return AsyncVintner(url=url or stack.url, key=stack.publishable_key)
