@@ -27,7 +27,7 @@ demo: setup ## Do the main job for real, from sign-up to DESTROYED
 	@$(BIN)/python scripts/demo.py
 
 test: setup lint ## Check style, types and dependencies, then run every test
-	@$(BIN)/pytest -n 2 --dist worksteal
+	@$(BIN)/pytest -n 3 --dist worksteal
 
 test-sql: setup ## Run the pgTAP files alone
 	@$(BIN)/pytest tests/py/sql

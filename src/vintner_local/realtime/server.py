@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
+from vintner_local.ending import end
 from vintner_local.keys import Keys
 from vintner_local.realtime.feed import ChangeFeed
 from vintner_local.realtime.hub import Hub
@@ -24,8 +25,6 @@ from vintner_local.settings import ApiSettings
 log = logging.getLogger(__name__)
 
 _STREAM_PATIENCE = 3.0
-_CANCEL_AGAIN = 0.2
-_CANCEL_AT_MOST = 50
 _RESTART_PAUSE = 1.0
 _PRUNE_INTERVAL = 3600.0
 _CONNECTION_OPTIONS = (
@@ -81,7 +80,7 @@ class RealtimeServer:
         try:
             yield
         finally:
-            await _stop(tasks)
+            await end(*tasks)
             await self._pool.close()
 
     async def started(self) -> None:
@@ -166,16 +165,3 @@ async def _keep_running(job: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             log.exception("a task of the server failed and begins anew")
         await asyncio.sleep(_RESTART_PAUSE)
-
-
-async def _stop(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancels tasks until they have ended; a cancelled query may swallow one cancellation."""
-    pending = set(tasks)
-    for _ in range(_CANCEL_AT_MOST):
-        if not pending:
-            return
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN)
-    for task in pending:
-        log.error("a task of the server does not end: %s", task.get_stack())

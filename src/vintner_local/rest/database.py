@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from vintner_local.ending import end
 from vintner_local.rest.catalog import load_schema
 from vintner_local.rest.errors import RestError
 from vintner_local.rest.pipeline import Connection
@@ -64,8 +65,7 @@ class Database:
         try:
             yield
         finally:
-            listener.cancel()
-            await asyncio.gather(listener, return_exceptions=True)
+            await end(listener)
             await self._pool.close()
 
     async def schema(self) -> Schema:

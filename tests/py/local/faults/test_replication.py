@@ -7,7 +7,6 @@ import os
 
 import psutil
 import psycopg
-import pytest
 from realtime.types import PostgresChangesPayload
 
 from support.waiting import until
@@ -21,7 +20,6 @@ where backend_type = 'walsender' and datname = current_database()
 """
 
 
-@pytest.mark.soak
 async def test_a_forgotten_socket_is_looked_at_again() -> None:
     """As when libpq closes a socket while it sends, or its number is another connection's."""
     loop = asyncio.get_running_loop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import stat
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from vintner_local import env_file, ports
+from vintner_local.ending import end
 from vintner_local.errors import StackError
 from vintner_local.processes import ProcessRef
 from vintner_local.server_user import server_user
@@ -119,3 +121,23 @@ def test_postgresql_never_runs_as_root(tmp_path: Path) -> None:
     kept = server_user(data)
     assert kept is not None
     assert (kept.uid, kept.gid) == (12345, 23456)
+
+
+async def test_a_task_that_swallows_a_cancellation_is_ended_too() -> None:
+    began = asyncio.Event()
+    swallowed = 0
+
+    async def stubborn() -> None:
+        nonlocal swallowed
+        began.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            swallowed += 1
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(stubborn())
+    await began.wait()
+    await end(task)
+    assert task.cancelled()
+    assert swallowed == 1

@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -231,8 +232,8 @@ def test_a_stack_ends_with_its_owner(project: Project) -> None:
 @pytest.mark.parametrize("mode", [0o700, 0o755])
 def test_data_lies_where_postgresql_may_go(mode: int, tmp_path: Path) -> None:
     """PostgreSQL of root is another user, who may not enter a folder that is root's alone."""
-    base = tmp_path if mode == 0o700 else Path("/var/tmp") / f"vintner-{os.getpid()}"  # noqa: S108
-    base.mkdir(exist_ok=True)
+    # pytest's own folders lie below one that is the user's alone
+    base = tmp_path if mode == 0o700 else Path(tempfile.mkdtemp(dir="/var/tmp"))
     base.chmod(mode)
     project = make_project(base / "project")
     leftover = project.stack.folder / "postgres.new"
@@ -252,4 +253,6 @@ def test_data_lies_where_postgresql_may_go(mode: int, tmp_path: Path) -> None:
         assert again.exit_code == 0, again.stderr
     finally:
         lifecycle.remove(project.stack)
-    assert not project.stack.folder.exists()
+        gone = not project.stack.folder.exists()
+        shutil.rmtree(base)
+    assert gone
