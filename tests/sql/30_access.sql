@@ -1,128 +1,387 @@
--- Who sees and does what: strangers, members by role, Tendrils, anon.
+-- Who may do what: every table, every command, every kind of caller, in one table.
+--
+-- A new table needs a line for each command in `matrix` and, where clients write it, a line in `writable`; a new
+-- function of an exposed schema needs its name in `callable`. The tests name what is missing.
 begin;
-select plan(23);
+select plan(15);
+
+--------------------------------------------------------------------------------------------------
+-- A team with everything in it
+--------------------------------------------------------------------------------------------------
 
 create temporary table t on commit drop as
-select o.id as owner, tests.sign_up('viewer') as viewer, tests.sign_up('operator') as operator,
-       tests.sign_up('admin') as admin, tests.sign_up('stranger') as stranger,
-       tests.plant(o.id, p_more => '{"network": {}, "databases": [{"name": "main"}]}') as vine
+select o.id as owner, tests.sign_up('stranger') as stranger, tests.sign_up('viewer') as viewer,
+       tests.sign_up('operator') as operator, tests.sign_up('admin') as admin,
+       tests.plant(o.id) as bare,
+       tests.plant(o.id, p_more => '{
+         "network": {}, "cluster": {}, "dns": {"enabled": false}, "repositories": {}, "databases": [{"name": "one"}],
+         "caches": [{"name": "one"}], "nosql_tables": [{"name": "one", "hash_key": "k"}], "queues": [{"name": "one"}],
+         "topics": [{"name": "one"}], "container_registries": [{"name": "one"}], "secrets": [{"name": "one"}]
+       }') as vine
 from (select tests.sign_up('owner') as id) as o;
-alter table t add worker uuid, add vineyard uuid;
-update t set worker = tests.tendril(owner), vineyard = (select vineyard_id from public.vines where id = t.vine);
+alter table t add account uuid, add vineyard uuid, add identity uuid, add holder uuid, add idle uuid, add job uuid, add release uuid;
+grant select on t to public;
+update t set account = y.account_id, vineyard = y.id, identity = v.cloud_identity_id
+from public.vines as v join public.vineyards as y on y.id = v.vineyard_id where v.id = t.vine;
 select tests.join_account(owner, viewer, 'viewer'), tests.join_account(owner, operator, 'operator'),
        tests.join_account(owner, admin, 'admin') from t;
-grant select on t to public;
+update t set holder = tests.tendril(owner), idle = tests.tendril(owner);
+with made as (insert into public.worker_releases (version) values ('999.0.0') returning id)
+update t set release = made.id from made;
+select tests.act_as((select owner from t));
+insert into public.provider_tokens (provider, access_token) values ('github', 'x');
+select public.enqueue_job((select vine from t), 'PLAN');
+select tests.act_as((select holder from t));
+create temporary table claimed on commit drop as select * from public.claim_next_job((select holder from t));
+select public.append_job_logs(id, 1, '[{"seq": 1, "log_chunk": "x", "stream_type": "STDOUT"}]') from claimed;
+select tests.act_as_owner();
+update t set job = (select id from claimed);
 
--- rows that a command reaches, or the error it ends with, for each who
-create function pg_temp.reach(p_who uuid, p_sql text)
+-- the rows that a statement reaches, or the SQLSTATE it ends with; it leaves no trace
+create function pg_temp.probe(p_who text, p_sql text)
 returns text
 language plpgsql
 as $$
 declare
+  v_sql text := p_sql;
+  v_name text;
+  v_value text;
   v_rows bigint;
 begin
-  perform tests.act_as(p_who);
-  execute p_sql;
+  for v_name, v_value in select f.* from t, jsonb_each_text(to_jsonb(t)) as f loop
+    v_sql := replace(v_sql, '{' || v_name || '}', quote_literal(v_value));
+    if v_name = p_who then
+      perform tests.act_as(v_value::uuid);
+    end if;
+  end loop;
+  if p_who in ('anon', 'service_role') then
+    perform tests.act_as_role(p_who);
+  end if;
+  execute v_sql;
   get diagnostics v_rows = row_count;
-  perform tests.act_as_owner();
-  return v_rows::text;
-exception when others then
-  return sqlstate;
+  raise exception using errcode = 'TT000', message = v_rows;
+exception
+  when sqlstate 'TT000' then return sqlerrm;
+  when others then return sqlstate;
 end;
 $$;
 
-create function pg_temp.reaches(p_sql text, p_wanted text, p_about text)
-returns text
-language sql
-as $$
-  select is(format('stranger %s, viewer %s, operator %s, admin %s, owner %s, Tendril %s',
-    pg_temp.reach(stranger, p_sql), pg_temp.reach(viewer, p_sql), pg_temp.reach(operator, p_sql),
-    pg_temp.reach(admin, p_sql), pg_temp.reach(owner, p_sql), pg_temp.reach(worker, p_sql)), p_wanted, p_about)
-  from t;
-$$;
+--------------------------------------------------------------------------------------------------
+-- The matrix
+--------------------------------------------------------------------------------------------------
 
-select pg_temp.reaches($$ select from public.vines where id = (select vine from t) $$,
-  'stranger 0, viewer 1, operator 1, admin 1, owner 1, Tendril 0', 'vines are read by members');
-select pg_temp.reaches($$ select from public.vine_databases where vine_id = (select vine from t) $$,
-  'stranger 0, viewer 1, operator 1, admin 1, owner 1, Tendril 0', 'components are read by members');
-select pg_temp.reaches($$ update public.vine_databases set port = 5433 where vine_id = (select vine from t) $$,
-  'stranger 0, viewer 0, operator 1, admin 1, owner 1, Tendril 0', 'components are changed by operators');
-select pg_temp.reaches($$ insert into public.vine_queues (vine_id, name) select vine, 'q' || substr(md5(random()::text), 1, 8) from t $$,
-  'stranger 42501, viewer 42501, operator 1, admin 1, owner 1, Tendril 42501', 'components are made by operators');
-select pg_temp.reaches($$ select from public.cloud_identities where account_id = (select account_id from public.vineyards where id = (select vineyard from t)) $$,
-  'stranger 0, viewer 1, operator 1, admin 1, owner 1, Tendril 0', 'identities are read by members');
-select pg_temp.reaches($$ update public.vineyards set description = 'd' where id = (select vineyard from t) $$,
-  'stranger 0, viewer 0, operator 0, admin 1, owner 1, Tendril 0', 'vineyards are changed by admins');
-select pg_temp.reaches($$ select public.enqueue_job((select vine from t), 'PLAN') $$,
-  'stranger PT404, viewer PT403, operator 1, admin 1, owner 1, Tendril PT404', 'jobs are queued by operators');
-select pg_temp.reaches($$ select from public.provision_jobs where vine_id = (select vine from t) $$,
-  'stranger 0, viewer 3, operator 3, admin 3, owner 3, Tendril 0', 'jobs are read by members, and by the Tendril that holds one');
-select pg_temp.reaches($$ insert into public.provision_jobs (vine_id, job_type) values ((select vine from t), 'PLAN') $$,
-  'stranger 42501, viewer 42501, operator 42501, admin 42501, owner 42501, Tendril 42501', 'nobody writes jobs past the functions');
-select pg_temp.reaches($$ select from public.workers where id = (select worker from t) $$,
-  'stranger 0, viewer 0, operator 0, admin 0, owner 1, Tendril 1', 'a Tendril is seen by its owner and itself');
-select pg_temp.reaches($$ select from public.vine_audit_log where vine_id = (select vine from t) and component_type = 'vine' $$,
-  'stranger 0, viewer 1, operator 1, admin 1, owner 1, Tendril 0', 'the audit log is read by members');
-select pg_temp.reaches($$ delete from public.vine_audit_log where vine_id = (select vine from t) $$,
-  'stranger 42501, viewer 42501, operator 42501, admin 42501, owner 42501, Tendril 42501', 'and changed by nobody');
-select pg_temp.reaches($$ update public.vine_network set status = 'ACTIVE' where vine_id = (select vine from t) $$,
-  'stranger 42501, viewer 42501, operator 42501, admin 42501, owner 42501, Tendril 42501', 'nobody writes what the system computes');
-select pg_temp.reaches($$ select private.encryption_key('1') $$,
-  'stranger 42501, viewer 42501, operator 42501, admin 42501, owner 42501, Tendril 42501', 'the key is out of reach');
-select pg_temp.reaches($$ select from private.terraform_states $$,
-  'stranger 42501, viewer 42501, operator 42501, admin 42501, owner 42501, Tendril 42501', 'and so are the states');
+-- '1' reaches the row, '0' sees none, and a dash stands for 42501: it is not granted, or a policy refuses it.
+-- holder is a Tendril with the lease of {job}, idle one without; {…} are the columns of t.
+create temporary table matrix on commit drop as
+select q.table_name, m.*
+from (values
+  -- tables                    command   anon stra view oper admi owne hold idle serv  what follows the command's head
+  ('accounts',                 'select', '-', '0', '1', '1', '1', '1', '0', '0', '1', 'id = {account}'),
+  ('accounts',                 'insert', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ (name) values ('x') $$),
+  ('accounts',                 'update', '-', '0', '0', '0', '1', '1', '0', '0', '-', $$ name = 'x' where id = {account} $$),
+  ('accounts',                 'delete', '-', '-', '-', '-', '-', '-', '-', '-', '-', 'id = {account}'),
 
--- a vine cannot run in somebody else's cloud
-select tests.act_as((select stranger from t));
-select throws_ok($$
-  insert into public.vines (vineyard_id, project_name, region) select vineyard, 'mine', 'eu-west-1' from t
-$$, '42501', null, 'a vine stands in a vineyard of one''s own');
-select tests.act_as_owner();
-create temporary table other on commit drop as select tests.plant((select stranger from t)) as vine;
-grant select on other to public;
-select throws_ok($$
-  update public.vines set cloud_identity_id = (select cloud_identity_id from public.vines where id = (select vine from t))
-  where id = (select vine from other)
-$$, 'PT404', null, 'and runs in a cloud of one''s own');
+  ('accounts_memberships',     'select', '-', '0', '1', '1', '1', '1', '0', '0', '1', '(account_id, user_id) = ({account}, {owner})'),
+  ('accounts_memberships',     'insert', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ (account_id, user_id, role) values ({account}, {stranger}, 'viewer') $$),
+  ('accounts_memberships',     'update', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ role = 'owner' where (account_id, user_id) = ({account}, {admin}) $$),
+  ('accounts_memberships',     'delete', '-', '-', '-', '-', '-', '-', '-', '-', '-', '(account_id, user_id) = ({account}, {viewer})'),
 
--- tokens that hold nonsense see nothing, and raise nothing
-create function pg_temp.rows_with_sub(p_sub jsonb)
-returns bigint
-language plpgsql
-as $$
-declare
-  v_count bigint;
-begin
-  perform set_config('request.jwt.claims', jsonb_build_object('role', 'authenticated', 'sub', p_sub)::text, true);
-  perform set_config('role', 'authenticated', true);
-  select (select count(*) from public.vines) + (select count(*) from public.provision_job_logs)
-    + (select count(*) from public.workers) into v_count;
-  perform tests.act_as_owner();
-  return v_count;
-end;
-$$;
-select is(pg_temp.rows_with_sub('"not-a-uuid"'), 0::bigint, 'a sub that is no uuid');
-select is(pg_temp.rows_with_sub('null'), 0::bigint, 'a null sub');
-select is(pg_temp.rows_with_sub('{"a": 1}'), 0::bigint, 'a sub that is an object');
+  ('users',                    'select', '-', '0', '0', '0', '0', '1', '0', '0', '1', 'auth_user_id = {owner}'),
+  ('users',                    'insert', '-', '-', '-', '-', '-', '-', '-', '-', '-', ' (auth_user_id) values ({idle})'),
+  ('users',                    'update', '-', '0', '0', '0', '0', '1', '0', '0', '-', $$ first_name = 'x' where auth_user_id = {owner} $$),
+  ('users',                    'delete', '-', '-', '-', '-', '-', '-', '-', '-', '-', 'auth_user_id = {owner}'),
 
--- anon
+  ('cloud_identities',         'select', '-', '0', '1', '1', '1', '1', '0', '0', '1', 'id = {identity}'),
+  ('cloud_identities',         'insert', '-', '-', '-', '-', '1', '1', '-', '-', '-', $$ (account_id, provider, name) values ({account}, 'local', 'x') $$),
+  ('cloud_identities',         'update', '-', '0', '0', '0', '1', '1', '0', '0', '-', $$ name = 'x' where id = {identity} $$),
+  ('cloud_identities',         'delete', '-', '0', '0', '0', '1', '1', '0', '0', '1', 'id = {identity}'),
+
+  ('provider_tokens',          'select', '-', '0', '0', '0', '0', '1', '0', '0', '1', 'user_id = {owner}'),
+  ('provider_tokens',          'insert', '-', '1', '1', '1', '1', '1', '1', '1', '-', $$ (provider, access_token) values ('gitlab', 'x') $$),
+  ('provider_tokens',          'update', '-', '0', '0', '0', '0', '1', '0', '0', '-', $$ access_token = 'x' where user_id = {owner} $$),
+  ('provider_tokens',          'delete', '-', '0', '0', '0', '0', '1', '0', '0', '1', 'user_id = {owner}'),
+
+  ('vineyards',                'select', '-', '0', '1', '1', '1', '1', '0', '0', '1', 'id = {vineyard}'),
+  ('vineyards',                'insert', '-', '-', '-', '-', '1', '1', '-', '-', '-', $$ (account_id, name) values ({account}, 'x') $$),
+  ('vineyards',                'update', '-', '0', '0', '0', '1', '1', '0', '0', '-', $$ name = 'x' where id = {vineyard} $$),
+  ('vineyards',                'delete', '-', '0', '0', '0', '1', '1', '0', '0', '1', 'id = {vineyard}'),
+
+  ('vines',                    'select', '-', '0', '1', '1', '1', '1', '0', '0', '1', 'id = {vine}'),
+  ('vines',                    'insert', '-', '-', '-', '1', '1', '1', '-', '-', '-', $$ (vineyard_id, project_name, region) values ({vineyard}, 'xx', 'x') $$),
+  ('vines',                    'update', '-', '0', '0', '1', '1', '1', '0', '0', '-', $$ region = 'x' where id = {vine} $$),
+  ('vines',                    'delete', '-', '0', '0', '1', '1', '1', '0', '0', '1', 'id = {vine}'),
+
+  ('vine_network vine_cluster vine_dns vine_repositories vine_databases vine_caches vine_nosql_tables vine_queues vine_topics vine_container_registries vine_secrets',
+                               'select', '-', '0', '1', '1', '1', '1', '0', '0', '1', 'vine_id = {vine}'),
+  ('vine_dns',                 'insert', '-', '-', '-', '1', '1', '1', '-', '-', '-', ' (vine_id, enabled) values ({bare}, false)'),
+  ('vine_network vine_cluster vine_repositories',
+                               'insert', '-', '-', '-', '1', '1', '1', '-', '-', '-', ' (vine_id) values ({bare})'),
+  ('vine_databases vine_caches vine_queues vine_topics vine_container_registries vine_secrets',
+                               'insert', '-', '-', '-', '1', '1', '1', '-', '-', '-', $$ (vine_id, name) values ({bare}, 'x') $$),
+  ('vine_nosql_tables',        'insert', '-', '-', '-', '1', '1', '1', '-', '-', '-', $$ (vine_id, name, hash_key) values ({bare}, 'x', 'x') $$),
+  ('vine_network',             'update', '-', '0', '0', '1', '1', '1', '0', '0', '-', $$ network_id = 'x' where vine_id = {vine} $$),
+  ('vine_cluster',             'update', '-', '0', '0', '1', '1', '1', '0', '0', '-', 'cluster_admins = cluster_admins where vine_id = {vine}'),
+  ('vine_dns',                 'update', '-', '0', '0', '1', '1', '1', '0', '0', '-', 'enabled = enabled where vine_id = {vine}'),
+  ('vine_repositories',        'update', '-', '0', '0', '1', '1', '1', '0', '0', '-', $$ env_template_repo = 'x' where vine_id = {vine} $$),
+  ('vine_databases vine_caches vine_nosql_tables vine_queues vine_topics vine_container_registries vine_secrets',
+                               'update', '-', '0', '0', '1', '1', '1', '0', '0', '-', $$ name = 'x' where vine_id = {vine} $$),
+  ('vine_network vine_cluster vine_dns vine_repositories vine_databases vine_caches vine_nosql_tables vine_queues vine_topics vine_container_registries vine_secrets',
+                               'delete', '-', '0', '0', '1', '1', '1', '0', '0', '1', 'vine_id = {vine}'),
+
+  ('worker_releases',          'select', '-', '1', '1', '1', '1', '1', '1', '1', '1', 'id = {release}'),
+  ('worker_releases',          'insert', '-', '-', '-', '-', '-', '-', '-', '-', '1', $$ (version) values ('999.0.1') $$),
+  ('worker_releases',          'update', '-', '-', '-', '-', '-', '-', '-', '-', '1', $$ release_notes = 'x' where id = {release} $$),
+  ('worker_releases',          'delete', '-', '-', '-', '-', '-', '-', '-', '-', '1', 'id = {release}'),
+
+  ('workers',                  'select', '-', '0', '0', '0', '0', '1', '1', '0', '1', 'id = {holder}'),
+  ('workers',                  'insert', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ (id, user_id, name, token_hash) values ({stranger}, {owner}, 'x', 'x') $$),
+  ('workers',                  'update', '-', '0', '0', '0', '0', '1', '0', '0', '-', $$ name = 'x' where id = {holder} $$),
+  ('workers',                  'delete', '-', '-', '-', '-', '-', '-', '-', '-', '-', 'id = {holder}'),
+
+  ('provision_jobs',           'select', '-', '0', '1', '1', '1', '1', '1', '0', '1', 'id = {job}'),
+  ('provision_jobs',           'insert', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ (account_id, vine_id, job_type) values ({account}, {vine}, 'PLAN') $$),
+  ('provision_jobs',           'update', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ status = 'PROCESSING' where id = {job} $$),
+  ('provision_jobs',           'delete', '-', '-', '-', '-', '-', '-', '-', '-', '-', 'id = {job}'),
+
+  ('provision_job_logs',       'select', '-', '0', '1', '1', '1', '1', '0', '0', '1', 'job_id = {job} and seq = 1'),
+  ('provision_job_logs',       'insert', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ (account_id, job_id, seq, log_chunk, stream_type) values ({account}, {job}, 9, 'x', 'STDOUT') $$),
+  ('provision_job_logs',       'update', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ log_chunk = 'x' where job_id = {job} $$),
+  ('provision_job_logs',       'delete', '-', '-', '-', '-', '-', '-', '-', '-', '-', 'job_id = {job}'),
+
+  ('vine_audit_log',           'select', '-', '0', '1', '1', '1', '1', '0', '0', '1', $$ vine_id = {vine} and component_type = 'vine' $$),
+  ('vine_audit_log',           'insert', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ (account_id, vine_ref, action, component_type, component_id) values ({account}, {vine}, 'CREATED', 'vine', {vine}) $$),
+  ('vine_audit_log',           'update', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ changes = '{}' where vine_id = {vine} $$),
+  ('vine_audit_log',           'delete', '-', '-', '-', '-', '-', '-', '-', '-', '-', 'vine_id = {vine}')
+) as m (tables, command, anon, stranger, viewer, operator, admin, owner, holder, idle, service_role, rest)
+cross join lateral regexp_split_to_table(m.tables, ' ') as s (name)
+-- a table of another schema than public is named with it
+cross join lateral (select case when s.name like '%.%' then s.name else 'public.' || s.name end) as q (table_name);
+
 select is_empty($$
-  select c.oid::regclass, p.privilege_type
+  select m.table_name, m.command, w.who, w.wanted, p.got
+  from matrix as m
+  cross join lateral (values
+    ('anon', m.anon), ('stranger', m.stranger), ('viewer', m.viewer), ('operator', m.operator), ('admin', m.admin),
+    ('owner', m.owner), ('holder', m.holder), ('idle', m.idle), ('service_role', m.service_role)
+  ) as w (who, wanted)
+  cross join lateral (select pg_temp.probe(w.who, format(case m.command
+    when 'select' then 'select from %s where %s'
+    when 'insert' then 'insert into %s %s'
+    when 'update' then 'update %s set %s'
+    when 'delete' then 'delete from %s where %s'
+  end, m.table_name, m.rest))) as p (got)
+  where p.got <> replace(w.wanted, '-', '42501')
+$$, 'everyone reaches what the matrix says');
+select set_eq($$
+  select table_name, command from matrix
+$$, $$
+  select n.nspname || '.' || c.relname, k.command
   from pg_class as c
-  cross join (values ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE')) as p (privilege_type)
-  where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace, 'cloud'::regnamespace)
-    and c.relkind in ('r', 'v', 'm', 'p') and has_table_privilege('anon', c.oid, p.privilege_type)
-$$, 'anon reads and writes no table');
+  join pg_namespace as n on n.oid = c.relnamespace
+  cross join (values ('select'), ('insert'), ('update'), ('delete')) as k (command)
+  where n.nspname in ('public', 'cloud') and c.relkind in ('r', 'p', 'v', 'm', 'f')
+$$, 'and it says it of every exposed table and command');
+select is((select count(*) from matrix), (select count(distinct (table_name, command)) from matrix), 'once');
+
+--------------------------------------------------------------------------------------------------
+-- What clients may write, and call
+--------------------------------------------------------------------------------------------------
+
+create temporary table writable on commit drop as
+select w.table_name, w.command, c.name as column_name
+from (values
+  ('accounts',                  'update', 'name'),
+  ('users',                     'update', 'first_name last_name'),
+  ('cloud_identities',          'insert', 'account_id provider name credentials'),
+  ('cloud_identities',          'update', 'name credentials'),
+  ('provider_tokens',           'insert', 'provider access_token refresh_token expires_at'),
+  ('provider_tokens',           'update', 'access_token refresh_token expires_at'),
+  ('vineyards',                 'insert', 'account_id name description'),
+  ('vineyards',                 'update', 'name description'),
+  ('vines',                     'insert', 'vineyard_id cloud_identity_id project_name environment_stage region terraform_version'),
+  ('vines',                     'update', 'cloud_identity_id project_name environment_stage region terraform_version'),
+  ('vine_network',              'insert', 'vine_id provision_network network_id cidr_block single_nat_gateway allowed_cidr_blocks'),
+  ('vine_network',              'update', 'provision_network network_id cidr_block single_nat_gateway allowed_cidr_blocks'),
+  ('vine_cluster',              'insert', 'vine_id cluster_version provider_config cluster_admins instance_types node_min_size node_max_size node_desired_size'),
+  ('vine_cluster',              'update', 'cluster_version provider_config cluster_admins instance_types node_min_size node_max_size node_desired_size'),
+  ('vine_dns',                  'insert', 'vine_id enabled zone_id domain_name managed_certificate waf_enabled provider_config'),
+  ('vine_dns',                  'update', 'enabled zone_id domain_name managed_certificate waf_enabled provider_config'),
+  ('vine_repositories',         'insert', 'vine_id env_template_repo env_template_branch env_destination_repo gitops_template_repo gitops_template_branch gitops_destination_repo apps_template_repo apps_template_branch apps_destination_repo'),
+  ('vine_repositories',         'update', 'env_template_repo env_template_branch env_destination_repo gitops_template_repo gitops_template_branch gitops_destination_repo apps_template_repo apps_template_branch apps_destination_repo'),
+  ('vine_databases',            'insert', 'vine_id name engine engine_version min_capacity max_capacity port backup_retention_days iam_auth'),
+  ('vine_databases',            'update', 'name engine engine_version min_capacity max_capacity port backup_retention_days iam_auth'),
+  ('vine_caches',               'insert', 'vine_id name engine node_type num_cache_nodes multi_az allowed_cidr_blocks'),
+  ('vine_caches',               'update', 'name engine node_type num_cache_nodes multi_az allowed_cidr_blocks'),
+  ('vine_nosql_tables',         'insert', 'vine_id name table_type hash_key hash_key_type range_key range_key_type billing_mode point_in_time_recovery provider_config'),
+  ('vine_nosql_tables',         'update', 'name table_type hash_key hash_key_type range_key range_key_type billing_mode point_in_time_recovery provider_config'),
+  ('vine_queues',               'insert', 'vine_id name fifo visibility_timeout message_retention delay_seconds'),
+  ('vine_queues',               'update', 'name fifo visibility_timeout message_retention delay_seconds'),
+  ('vine_topics',               'insert', 'vine_id name subscriptions'),
+  ('vine_topics',               'update', 'name subscriptions'),
+  ('vine_container_registries', 'insert', 'vine_id name image_tag_mutability scan_on_push provider_config'),
+  ('vine_container_registries', 'update', 'name image_tag_mutability scan_on_push provider_config'),
+  ('vine_secrets',              'insert', 'vine_id name generate length special_chars'),
+  ('vine_secrets',              'update', 'name generate length special_chars'),
+  ('workers',                   'update', 'name')
+) as w (table_name, command, columns)
+cross join lateral regexp_split_to_table(w.columns, ' ') as c (name);
+
+select set_eq($$
+  select case when table_name like '%.%' then table_name else 'public.' || table_name end, command, column_name from writable
+$$, $$
+  select n.nspname || '.' || c.relname, k.command, a.attname
+  from pg_class as c
+  join pg_namespace as n on n.oid = c.relnamespace
+  join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+  cross join (values ('insert'), ('update')) as k (command)
+  where n.nspname in ('public', 'cloud') and c.relkind in ('r', 'p', 'v', 'm', 'f')
+    and has_column_privilege('authenticated', c.oid, a.attnum, k.command)
+$$, 'users write these columns and no other');
+select is_empty($$
+  select c.oid::regclass, a.attname
+  from pg_class as c
+  join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+  where c.relnamespace in ('public'::regnamespace, 'cloud'::regnamespace) and c.relkind in ('r', 'p', 'v', 'm', 'f')
+    and has_any_column_privilege('authenticated', c.oid, 'select') and not has_column_privilege('authenticated', c.oid, a.attnum, 'select')
+$$, 'and read whole rows: a hidden column would break select=*');
+
+create temporary table callable on commit drop as
+select f.name as function_name, c.who
+from (values
+  ('authenticated', 'append_job_logs'),
+  ('authenticated', 'cancel_job'),
+  ('authenticated', 'claim_next_job'),
+  ('authenticated', 'complete_job'),
+  ('authenticated', 'enqueue_job'),
+  ('authenticated', 'get_job_context'),
+  ('authenticated', 'get_terraform_state'),
+  ('authenticated', 'heartbeat'),
+  ('authenticated', 'lock_terraform_state'),
+  ('authenticated', 'plant_vine'),
+  ('authenticated', 'put_terraform_state'),
+  ('authenticated', 'register_tendril'),
+  ('authenticated', 'start_job'),
+  ('authenticated', 'unlock_terraform_state'),
+  ('service_role',  'register_cloud_tendril')
+) as c (who, names)
+cross join lateral regexp_split_to_table(c.names, ' ') as f (name);
+
+select set_eq($$
+  select case when function_name like '%.%' then function_name else 'public.' || function_name end, who from callable
+$$, $$
+  select n.nspname || '.' || f.proname, case when a.grantee = 0 then 'public' else a.grantee::regrole::text end
+  from pg_proc as f
+  join pg_namespace as n on n.oid = f.pronamespace
+  cross join lateral aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) as a
+  where n.nspname in ('public', 'cloud') and a.grantee <> f.proowner
+$$, 'each function is called by whom the list says');
+
+select results_eq($$
+  select w.who, pg_temp.probe(w.who, $sql$ select public.enqueue_job({vine}, 'PLAN') $sql$)
+  from unnest('{anon,stranger,viewer,operator,admin,owner,holder,idle,service_role}'::text[]) with ordinality as w (who, place)
+  order by w.place
+$$, $$
+  values ('anon', '42501'), ('stranger', 'PT404'), ('viewer', 'PT403'), ('operator', '1'), ('admin', '1'), ('owner', '1'),
+         ('holder', 'PT404'), ('idle', 'PT404'), ('service_role', '42501')
+$$, 'a function judges its caller by the same roles');
+create temporary table other on commit drop as select tests.plant(stranger) as vine from t;
+grant select on other to public;
+select is(pg_temp.probe('stranger', 'update public.vines set cloud_identity_id = {identity} where id = (select vine from other)'),
+  'PT404', 'a vine runs in no stranger''s cloud');
+select is(pg_temp.probe('stranger', 'update public.vines set region = region where id = (select vine from other)'), '1', 'but in one''s own');
+
+--------------------------------------------------------------------------------------------------
+-- What is closed to all
+--------------------------------------------------------------------------------------------------
+
+select is_empty($$
+  select c.oid::regclass, r.name, p.privilege_type
+  from pg_class as c
+  cross join (values ('anon'), ('authenticated'), ('service_role')) as r (name)
+  cross join (values ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE'), ('REFERENCES'), ('TRIGGER')) as p (privilege_type)
+  where c.relkind in ('r', 'v', 'm', 'p') and has_table_privilege(r.name, c.oid, p.privilege_type) and (
+    c.relnamespace = 'private'::regnamespace
+      and not (c.relname = 'component_kinds' and r.name = 'authenticated' and p.privilege_type = 'SELECT')
+    or c.relnamespace in ('public'::regnamespace, 'cloud'::regnamespace)
+      and p.privilege_type in ('TRUNCATE', 'REFERENCES', 'TRIGGER')
+  )
+$$, 'private tables are closed but for the kinds of components, and nobody truncates');
 select is_empty($$
   select f.oid::regprocedure from pg_proc as f
   where f.pronamespace in ('public'::regnamespace, 'private'::regnamespace, 'cloud'::regnamespace)
     and has_function_privilege('anon', f.oid, 'EXECUTE')
 $$, 'anon runs no function');
 select is_empty($$
-  select c.oid::regclass from pg_class as c
-  where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace) and c.relkind in ('r', 'p')
-    and has_table_privilege('authenticated', c.oid, 'TRUNCATE')
-$$, 'nobody truncates');
+  select r.who, r.got from (
+    select w.who, pg_temp.probe(w.who, $sql$ select private.encryption_key('1') $sql$) as got
+    from unnest('{anon,stranger,viewer,operator,admin,owner,holder,idle,service_role}'::text[]) as w (who)
+  ) as r where r.got <> '42501'
+$$, 'the key is out of everyone''s reach');
+
+--------------------------------------------------------------------------------------------------
+-- Tokens that hold nonsense
+--------------------------------------------------------------------------------------------------
+
+-- every statement that such a caller may try at all, on every exposed table
+create function pg_temp.reached_with_claims(p_claims text)
+returns setof text
+language plpgsql
+as $$
+declare
+  v_table regclass;
+  v_column name;
+  v_sql text;
+  v_rows bigint;
+begin
+  perform set_config('request.jwt.claims', p_claims, true);
+  perform set_config('role', 'authenticated', true);
+  for v_table, v_column in
+    select c.oid::regclass,
+           (select min(a.attname) from pg_attribute as a
+            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and has_column_privilege(c.oid, a.attnum, 'update'))
+    from pg_class as c
+    where c.relnamespace in ('public'::regnamespace, 'cloud'::regnamespace) and c.relkind in ('r', 'p', 'v', 'm', 'f')
+  loop
+    foreach v_sql in array array[
+      case when has_table_privilege(v_table, 'select') then format('select from %s', v_table) end,
+      case when has_table_privilege(v_table, 'delete') then format('delete from %s where true', v_table) end,
+      case when v_column is not null then format('update %1$s set %2$I = %2$I where true', v_table, v_column) end
+    ] loop
+      continue when v_sql is null;
+      begin
+        execute v_sql;
+        get diagnostics v_rows = row_count;
+        raise exception using errcode = 'TT000', message = v_rows;
+      exception when others then
+        if sqlerrm <> '0' then
+          return next v_sql || ': ' || sqlerrm;
+        end if;
+      end;
+    end loop;
+  end loop;
+  perform tests.act_as_owner();
+end;
+$$;
+create temporary table nonsense on commit drop as
+select s.claims, r.found
+from (
+  select json_build_object('role', 'authenticated', 'sub', s.sub)::text
+  from (values
+    ('""'::json), ('null'), ('"abc"'), ('42'), ('1e400'), ('true'), ('{"a": 1}'), ('["00000000-0000-0000-0000-000000000000"]'),
+    ('"00000000-0000-0000-0000-00000000000"'), ('"{00000000-0000-0000-0000-000000000000}"'),
+    ('"00000000-0000-0000-0000-000000000000\n"'), ($s$"' or true; --"$s$),
+    ($s$"00000000-0000-0000-0000-000000000000' or '1'='1"$s$), (to_json(repeat('a', 100000)))
+  ) as s (sub)
+  union all values ('{"role": "authenticated"}'), ('{}'), ('[]'), ('"text"'), ('null'), ('')
+) as s (claims)
+cross join lateral pg_temp.reached_with_claims(s.claims) as r (found);
+select is_empty($$
+  select left(claims, 100), found from nonsense where found not like 'select from worker_releases: %'
+$$, 'a sub that is no user''s reaches nobody''s rows, and raises nothing');
+select is((select count(distinct claims)::int from nonsense), 20, 'what is everyone''s can still be read');
+select bag_has(
+  format('select found from pg_temp.reached_with_claims(%L) as r (found)', json_build_object('role', 'authenticated', 'sub', upper(owner::text))),
+  $$ values ('select from vines: 2'), ('delete from vineyards where true: 2') $$, 'a real one reaches its own') from t;
 
 select * from finish();
 rollback;
