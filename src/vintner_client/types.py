@@ -114,6 +114,27 @@ class PublicCloudIdentitiesUpdate(TypedDict):
     updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
     user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
 
+class PublicJobTypes(BaseModel):
+    description: str = Field(alias="description")
+    job_type: str = Field(alias="job_type")
+    priority: int = Field(alias="priority")
+    reads_only: bool = Field(alias="reads_only")
+    timeout_seconds: int = Field(alias="timeout_seconds")
+
+class PublicJobTypesInsert(TypedDict):
+    description: Annotated[str, Field(alias="description")]
+    job_type: Annotated[str, Field(alias="job_type")]
+    priority: Annotated[int, Field(alias="priority")]
+    reads_only: Annotated[bool, Field(alias="reads_only")]
+    timeout_seconds: Annotated[int, Field(alias="timeout_seconds")]
+
+class PublicJobTypesUpdate(TypedDict):
+    description: NotRequired[Annotated[str, Field(alias="description")]]
+    job_type: NotRequired[Annotated[str, Field(alias="job_type")]]
+    priority: NotRequired[Annotated[int, Field(alias="priority")]]
+    reads_only: NotRequired[Annotated[bool, Field(alias="reads_only")]]
+    timeout_seconds: NotRequired[Annotated[int, Field(alias="timeout_seconds")]]
+
 class PublicProviderTokens(BaseModel):
     access_token: str = Field(alias="access_token")
     expires_at: Optional[datetime.datetime] = Field(alias="expires_at")
@@ -167,19 +188,26 @@ class PublicProvisionJobLogsUpdate(TypedDict):
 
 class PublicProvisionJobs(BaseModel):
     account_id: uuid.UUID = Field(alias="account_id")
+    approval_required: bool = Field(alias="approval_required")
+    approved_at: Optional[datetime.datetime] = Field(alias="approved_at")
+    approved_by: Optional[uuid.UUID] = Field(alias="approved_by")
     attempt: int = Field(alias="attempt")
     cancel_requested_at: Optional[datetime.datetime] = Field(alias="cancel_requested_at")
     claimed_at: Optional[datetime.datetime] = Field(alias="claimed_at")
     cloud_identity_id: Optional[uuid.UUID] = Field(alias="cloud_identity_id")
     completed_at: Optional[datetime.datetime] = Field(alias="completed_at")
     created_at: datetime.datetime = Field(alias="created_at")
+    deadline: Optional[datetime.datetime] = Field(alias="deadline")
     error_message: Optional[str] = Field(alias="error_message")
     execution_metadata: JsonValue = Field(alias="execution_metadata")
     id: uuid.UUID = Field(alias="id")
     idempotency_key: Optional[str] = Field(alias="idempotency_key")
     job_type: str = Field(alias="job_type")
+    plan_job_id: Optional[uuid.UUID] = Field(alias="plan_job_id")
+    priority: int = Field(alias="priority")
     started_at: Optional[datetime.datetime] = Field(alias="started_at")
     status: PublicProvisionJobStatus = Field(alias="status")
+    timeout_seconds: int = Field(alias="timeout_seconds")
     user_id: Optional[uuid.UUID] = Field(alias="user_id")
     vine_id: Optional[uuid.UUID] = Field(alias="vine_id")
     vine_status_before: Optional[PublicVineStatus] = Field(alias="vine_status_before")
@@ -188,19 +216,26 @@ class PublicProvisionJobs(BaseModel):
 
 class PublicProvisionJobsInsert(TypedDict):
     account_id: Annotated[uuid.UUID, Field(alias="account_id")]
+    approval_required: NotRequired[Annotated[bool, Field(alias="approval_required")]]
+    approved_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="approved_at")]]
+    approved_by: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="approved_by")]]
     attempt: NotRequired[Annotated[int, Field(alias="attempt")]]
     cancel_requested_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="cancel_requested_at")]]
     claimed_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="claimed_at")]]
     cloud_identity_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="cloud_identity_id")]]
     completed_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="completed_at")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    deadline: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="deadline")]]
     error_message: NotRequired[Annotated[Optional[str], Field(alias="error_message")]]
     execution_metadata: NotRequired[Annotated[JsonValue, Field(alias="execution_metadata")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     idempotency_key: NotRequired[Annotated[Optional[str], Field(alias="idempotency_key")]]
     job_type: Annotated[str, Field(alias="job_type")]
+    plan_job_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="plan_job_id")]]
+    priority: Annotated[int, Field(alias="priority")]
     started_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="started_at")]]
     status: NotRequired[Annotated[PublicProvisionJobStatus, Field(alias="status")]]
+    timeout_seconds: Annotated[int, Field(alias="timeout_seconds")]
     user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
     vine_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="vine_id")]]
     vine_status_before: NotRequired[Annotated[Optional[PublicVineStatus], Field(alias="vine_status_before")]]
@@ -209,19 +244,26 @@ class PublicProvisionJobsInsert(TypedDict):
 
 class PublicProvisionJobsUpdate(TypedDict):
     account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
+    approval_required: NotRequired[Annotated[bool, Field(alias="approval_required")]]
+    approved_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="approved_at")]]
+    approved_by: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="approved_by")]]
     attempt: NotRequired[Annotated[int, Field(alias="attempt")]]
     cancel_requested_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="cancel_requested_at")]]
     claimed_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="claimed_at")]]
     cloud_identity_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="cloud_identity_id")]]
     completed_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="completed_at")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    deadline: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="deadline")]]
     error_message: NotRequired[Annotated[Optional[str], Field(alias="error_message")]]
     execution_metadata: NotRequired[Annotated[JsonValue, Field(alias="execution_metadata")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     idempotency_key: NotRequired[Annotated[Optional[str], Field(alias="idempotency_key")]]
     job_type: NotRequired[Annotated[str, Field(alias="job_type")]]
+    plan_job_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="plan_job_id")]]
+    priority: NotRequired[Annotated[int, Field(alias="priority")]]
     started_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="started_at")]]
     status: NotRequired[Annotated[PublicProvisionJobStatus, Field(alias="status")]]
+    timeout_seconds: NotRequired[Annotated[int, Field(alias="timeout_seconds")]]
     user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
     vine_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="vine_id")]]
     vine_status_before: NotRequired[Annotated[Optional[PublicVineStatus], Field(alias="vine_status_before")]]

@@ -4,8 +4,29 @@
 -- At most one running job a vine, held by an index.
 
 --------------------------------------------------------------------------------------------------
--- Table
+-- Tables
 --------------------------------------------------------------------------------------------------
+
+create table public.job_types (
+  job_type text primary key,
+  priority smallint not null,
+  reads_only boolean not null,
+  timeout_seconds integer not null check (timeout_seconds > 0),
+  description text not null
+);
+comment on table public.job_types is 'What jobs there are, and how the queue treats each. Read by everyone, changed by migrations.';
+comment on column public.job_types.priority is 'Lower goes first; within one priority the oldest.';
+comment on column public.job_types.reads_only is 'Changes nothing in a cloud, so a lost one may simply run again.';
+comment on column public.job_types.timeout_seconds is 'How long one may run unless its job says otherwise.';
+insert into public.job_types (job_type, priority, reads_only, timeout_seconds, description) values
+  ('CONNECTION_TEST', 1, true, 300, 'Tries cloud credentials and lists what they reach.'),
+  ('FETCH_RESOURCES', 1, true, 600, 'Lists what exists in a cloud: networks, subnets, zones.'),
+  ('BOOTSTRAP', 1, false, 3600, 'Prepares the infrastructure workspace.'),
+  ('PLAN', 2, true, 3600, 'Shows what a DEPLOY would change.'),
+  ('DEPLOY', 1, false, 14400, 'Makes the vine''s infrastructure what its configuration says.'),
+  ('DESTROY', 1, false, 14400, 'Removes the vine''s infrastructure.'),
+  ('DEPLOY_WORKER', 1, false, 3600, 'Makes the infrastructure of a Tendril.'),
+  ('DESTROY_WORKER', 1, false, 3600, 'Removes the infrastructure of a Tendril.');
 
 create table public.provision_jobs (
   id uuid primary key default gen_random_uuid(),
@@ -14,16 +35,20 @@ create table public.provision_jobs (
   vineyard_id uuid references public.vineyards (id) on delete cascade,
   vine_id uuid references public.vines (id) on delete cascade,
   cloud_identity_id uuid references public.cloud_identities (id) on delete set null,
-  job_type text not null check (job_type in (
-    'CONNECTION_TEST', 'FETCH_RESOURCES', 'BOOTSTRAP', 'PLAN', 'DEPLOY', 'DESTROY',
-    'DEPLOY_WORKER', 'DESTROY_WORKER'
-  )),
+  job_type text not null references public.job_types (job_type),
+  priority smallint not null,
   status public.provision_job_status not null default 'QUEUED',
   worker_id uuid references public.workers (id) on delete set null,
   attempt integer not null default 0,
   error_message text,
   execution_metadata jsonb not null default '{}' check (jsonb_typeof(execution_metadata) = 'object'),
   vine_status_before public.vine_status,
+  plan_job_id uuid references public.provision_jobs (id) on delete set null,
+  approval_required boolean not null default false,
+  approved_by uuid references auth.users (id) on delete set null,
+  approved_at timestamptz,
+  timeout_seconds integer not null check (timeout_seconds > 0),
+  deadline timestamptz,
   idempotency_key text,
   cancel_requested_at timestamptz,
   created_at timestamptz not null default clock_timestamp(),
@@ -39,9 +64,16 @@ comment on column public.provision_jobs.worker_id is 'The Tendril that holds or 
 comment on column public.provision_jobs.attempt is 'Counts claims; part of the fence that every report must show.';
 comment on column public.provision_jobs.execution_metadata is 'Terraform outputs, plan summary, cost and timing.';
 comment on column public.provision_jobs.vine_status_before is 'What a cancelled DEPLOY gives back to its vine.';
+comment on column public.provision_jobs.priority is 'Of its type; lower goes first.';
+comment on column public.provision_jobs.plan_job_id is 'The PLAN whose saved plan a DEPLOY applies; null to plan anew.';
+comment on column public.provision_jobs.approval_required is 'Nobody claims it before it is approved.';
+comment on column public.provision_jobs.approved_by is 'Who approved it.';
+comment on column public.provision_jobs.timeout_seconds is 'How long it may run once started; that of its type unless given.';
+comment on column public.provision_jobs.deadline is 'When the database tells its Tendril to stop; null while it does not run.';
 comment on column public.provision_jobs.created_at is 'Time of the call, not of its transaction: the order of the queue.';
 
-create index provision_jobs_queued_idx on public.provision_jobs (created_at, id) where status = 'QUEUED';
+create index provision_jobs_queued_idx on public.provision_jobs (priority, created_at, id)
+  where status = 'QUEUED' and (not approval_required or approved_at is not null);
 create unique index provision_jobs_running_idx on public.provision_jobs (vine_id)
   where status in ('CLAIMED', 'PROCESSING');
 create index provision_jobs_leased_idx on public.provision_jobs (worker_id)
@@ -51,6 +83,8 @@ create index provision_jobs_vine_id_idx on public.provision_jobs (vine_id, creat
 create index provision_jobs_vineyard_id_idx on public.provision_jobs (vineyard_id);
 create index provision_jobs_cloud_identity_id_idx on public.provision_jobs (cloud_identity_id);
 create index provision_jobs_worker_id_idx on public.provision_jobs (worker_id);
+create index provision_jobs_plan_job_id_idx on public.provision_jobs (plan_job_id);
+create index provision_jobs_approved_by_idx on public.provision_jobs (approved_by);
 
 --------------------------------------------------------------------------------------------------
 -- Life cycle
@@ -79,6 +113,8 @@ begin
     if new.status <> 'QUEUED' then
       perform private.raise_error('illegal_transition', 'job', 'nothing', new.status::text);
     end if;
+    select t.priority, coalesce(new.timeout_seconds, t.timeout_seconds) into new.priority, new.timeout_seconds
+    from public.job_types as t where t.job_type = new.job_type;
   elsif new.status is distinct from old.status
     and not new.status = any (private.next_job_statuses(old.status)) then
     perform private.raise_error('illegal_transition', 'job', old.status::text, new.status::text);
@@ -86,7 +122,7 @@ begin
   return new;
 end;
 $$;
-comment on function private.tg_provision_jobs__guard is 'Holds the moves of jobs.';
+comment on function private.tg_provision_jobs__guard is 'Holds the moves of jobs, and gives a new one what its type says.';
 
 create trigger guard
 before insert or update of status on public.provision_jobs
@@ -206,6 +242,10 @@ comment on function private.settle_vine is
 --------------------------------------------------------------------------------------------------
 -- Who may do what
 --------------------------------------------------------------------------------------------------
+
+alter table public.job_types enable row level security;
+create policy job_types_select on public.job_types for select to authenticated using (true);
+grant select on public.job_types to authenticated, service_role;
 
 alter table public.provision_jobs enable row level security;
 create policy provision_jobs_select on public.provision_jobs for select to authenticated

@@ -200,12 +200,13 @@ begin
   select j.* into v_job
   from public.provision_jobs as j
   where j.status = 'QUEUED'
+    and (not j.approval_required or j.approved_at is not null)
     and j.account_id = any (array(select private.served_account_ids(v_worker.id)))
     and not exists (
       select from public.provision_jobs as r
       where r.vine_id = j.vine_id and r.status in ('CLAIMED', 'PROCESSING')
     )
-  order by j.created_at, j.id
+  order by j.priority, j.created_at, j.id
   for update of j skip locked
   limit 1;
   if not found then
