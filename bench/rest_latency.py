@@ -9,24 +9,20 @@ from __future__ import annotations
 import argparse
 import http.client
 import os
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
+from throwaway import throwaway_stack
 
-from vintner_local import lifecycle
-from vintner_local.lifecycle import Wishes
 from vintner_local.ports import any_free
-from vintner_local.processes import ProcessRef
 from vintner_local.settings import ApiSettings
-from vintner_local.stack import SUPERUSER, find_stack
+from vintner_local.stack import SUPERUSER
 
 SOURCE = Path(__file__).parents[1] / "src"
 WARM_UP = 100
@@ -127,23 +123,12 @@ def main() -> None:
     sources = {"here": SOURCE}
     if wished.against:
         sources["there"] = wished.against.resolve() / "src"
-    folder = Path(tempfile.mkdtemp(prefix="vintner-bench-"))
-    folder.chmod(0o711)
-    config = folder / "project" / "supabase" / "config.toml"
-    config.parent.mkdir(parents=True)
-    config.write_text('project_id = "bench"\n')
-    stack = find_stack(folder / "project", folder / "stack")
-    try:
-        owner = ProcessRef.of(os.getpid())
-        state = lifecycle.up(stack, Wishes(api_port=0, db_port=0, owner=owner), lambda _: None)
+    with throwaway_stack() as (stack, state):
         with psycopg.connect(state.db_url(SUPERUSER), autocommit=True) as database:
             database.execute(TABLES)
         settings = state.api_settings(stack.config().api)
         settings = settings.model_copy(update={"schemas": ("bench",)})
         measure(sources, settings, wished.requests)
-    finally:
-        lifecycle.remove(stack)
-        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
