@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 
 import psutil
+import supabase
 
 from .small_project import Project, eventually
 
@@ -56,6 +57,8 @@ def test_a_function_uses_the_stack_and_ends_with_it(project: Project) -> None:
     status, text = call(project, "greeting")
 
     assert (status, text) == (200, f"notes: 200 {project.state.db_url('postgres')}")
+    client = supabase.create_client(project.state.api_url, project.state.keys.anon)
+    assert client.functions.invoke("greeting", {"body": {"to": "Vera"}}) == text.encode()
     assert "asked for the notes" in project.command("logs", "functions").stdout
     before = deno_processes(project)
     assert len(before) == 1
