@@ -86,6 +86,34 @@ class IllegalTransition(Conflict):
     """A vine, component or job cannot move from its status to the one asked for."""
 
 
+class AccountNeedsOwner(Conflict):
+    """The account would be without an owner."""
+
+
+class PersonalAccount(Conflict):
+    """A personal account takes no other owner and stays as long as its user."""
+
+
+class AlreadyMember(Conflict):
+    """Who is invited belongs to the account already."""
+
+
+class InvitationUnknown(NotFound):
+    """No such invitation: a wrong token, or one that was revoked or replaced."""
+
+
+class InvitationExpired(Conflict):
+    """The invitation is too old (410)."""
+
+
+class InvitationUsed(Conflict):
+    """The invitation has been accepted already."""
+
+
+class InvitationNotYours(NotAllowed):
+    """The invitation is for another e-mail address, or the caller's is not confirmed."""
+
+
 class VineBusy(Conflict):
     """The vine has an unfinished job that changes it."""
 
@@ -144,6 +172,13 @@ BY_CODE: dict[str, type[VintnerError]] = {
     "not_allowed": NotAllowed,
     "invalid_input": InvalidInput,
     "illegal_transition": IllegalTransition,
+    "account_needs_owner": AccountNeedsOwner,
+    "personal_account": PersonalAccount,
+    "already_member": AlreadyMember,
+    "invitation_unknown": InvitationUnknown,
+    "invitation_expired": InvitationExpired,
+    "invitation_used": InvitationUsed,
+    "invitation_not_yours": InvitationNotYours,
     "vine_busy": VineBusy,
     "vine_destroyed": VineDestroyed,
     "vine_not_destroyable": VineNotDestroyable,

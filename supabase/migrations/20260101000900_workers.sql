@@ -154,7 +154,12 @@ grant select, insert, update, delete on public.worker_releases to service_role;
 
 alter table public.workers enable row level security;
 create policy workers_select on public.workers for select to authenticated
-using (user_id = (select private.current_user_id()) or id = (select private.current_user_id()));
+using (
+  user_id = (select private.current_user_id())
+  or id = (select private.current_user_id())
+  -- those that serve an account of the caller's: private.serves says the same of one
+  or (mode = 'self-hosted' and user_id = any (array(select private.fellow_ids('admin'))))
+);
 create policy workers_update on public.workers for update to authenticated
 using (user_id = (select private.current_user_id()));
 grant select, update (name) on public.workers to authenticated;

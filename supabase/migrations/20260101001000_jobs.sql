@@ -251,6 +251,6 @@ alter table public.provision_jobs enable row level security;
 create policy provision_jobs_select on public.provision_jobs for select to authenticated
 using (
   account_id = any (array(select private.account_ids('viewer')))
-  or worker_id = (select private.current_user_id())
+  or (worker_id = (select private.current_user_id()) and status in ('CLAIMED', 'PROCESSING'))
 );
 grant select on public.provision_jobs to authenticated, service_role;

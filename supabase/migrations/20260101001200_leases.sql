@@ -111,14 +111,14 @@ begin
     and attempt = p_attempt
     and status in ('CLAIMED', 'PROCESSING')
   for update;
-  if not found then
+  if not found or not private.serves(v_job.worker_id, v_job.account_id) then
     perform private.raise_error('lease_lost', p_job_id::text);
   end if;
   return v_job;
 end;
 $$;
 comment on function private.held_job is
-  'The fence: the job, locked, if the caller holds this attempt of it; refuses otherwise.';
+  'The fence: the job, locked, if the caller holds this attempt of it and still serves its account; refuses otherwise.';
 
 create function private.heartbeat(
   p_version text, p_status public.worker_status, p_running_job_ids uuid[]

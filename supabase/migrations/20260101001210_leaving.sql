@@ -1,0 +1,59 @@
+-- Leaving: a Tendril serves the accounts that its owner administers. When that ends, it loses their jobs
+-- at once: held_job refuses whatever it still says, and what it held is resolved as if it were lost.
+
+create function private.serves(p_worker_id uuid, p_account_id uuid)
+returns boolean
+language sql stable security definer set search_path = ''
+as $$
+  select exists (
+    select
+    from public.workers as w
+    where w.id = p_worker_id and w.removed_at is null and (
+      w.mode = 'cloud-hosted' or exists (
+        select from public.accounts_memberships as m
+        where m.account_id = p_account_id and m.user_id = w.user_id and m.role >= 'admin'
+      )
+    )
+  );
+$$;
+comment on function private.serves is
+  'Whether a Tendril may keep a job of this account that it has claimed. For held_job: a claim that was under way while '
+  'its owner was removed is refused there.';
+
+create function private.tg_accounts_memberships__resolve_jobs()
+returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+declare
+  v_job public.provision_jobs;
+begin
+  -- an account that goes takes its jobs along
+  if not exists (select from public.accounts as a where a.id = old.account_id) then
+    return null;
+  end if;
+  for v_job in
+    select j.*
+    from public.provision_jobs as j
+    join public.workers as w on w.id = j.worker_id
+    where w.user_id = old.user_id and w.mode = 'self-hosted'
+      and j.account_id = old.account_id and j.status in ('CLAIMED', 'PROCESSING')
+    order by j.id
+    for update of j
+  loop
+    perform private.resolve_lost_job(v_job);
+  end loop;
+  return null;
+end;
+$$;
+comment on function private.tg_accounts_memberships__resolve_jobs is
+  'Takes an account''s jobs from the Tendrils of one who no longer administers it.';
+
+create trigger resolve_jobs_left
+after delete on public.accounts_memberships
+for each row when (old.role >= 'admin')
+execute function private.tg_accounts_memberships__resolve_jobs();
+
+create trigger resolve_jobs_changed
+after update on public.accounts_memberships
+for each row when (old.role >= 'admin' and (new.role < 'admin' or new.account_id <> old.account_id))
+execute function private.tg_accounts_memberships__resolve_jobs();
