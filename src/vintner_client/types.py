@@ -63,6 +63,39 @@ class PublicAccountsUpdate(TypedDict):
     personal_user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="personal_user_id")]]
     updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
 
+class PublicAccountsInvitations(BaseModel):
+    accepted_at: Optional[datetime.datetime] = Field(alias="accepted_at")
+    account_id: uuid.UUID = Field(alias="account_id")
+    created_at: datetime.datetime = Field(alias="created_at")
+    email: str = Field(alias="email")
+    expires_at: datetime.datetime = Field(alias="expires_at")
+    id: uuid.UUID = Field(alias="id")
+    invited_by: uuid.UUID = Field(alias="invited_by")
+    role: PublicAccountRole = Field(alias="role")
+    token_hash: str = Field(alias="token_hash")
+
+class PublicAccountsInvitationsInsert(TypedDict):
+    accepted_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="accepted_at")]]
+    account_id: Annotated[uuid.UUID, Field(alias="account_id")]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    email: Annotated[str, Field(alias="email")]
+    expires_at: NotRequired[Annotated[datetime.datetime, Field(alias="expires_at")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    invited_by: Annotated[uuid.UUID, Field(alias="invited_by")]
+    role: Annotated[PublicAccountRole, Field(alias="role")]
+    token_hash: Annotated[str, Field(alias="token_hash")]
+
+class PublicAccountsInvitationsUpdate(TypedDict):
+    accepted_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="accepted_at")]]
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
+    created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    email: NotRequired[Annotated[str, Field(alias="email")]]
+    expires_at: NotRequired[Annotated[datetime.datetime, Field(alias="expires_at")]]
+    id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    invited_by: NotRequired[Annotated[uuid.UUID, Field(alias="invited_by")]]
+    role: NotRequired[Annotated[PublicAccountRole, Field(alias="role")]]
+    token_hash: NotRequired[Annotated[str, Field(alias="token_hash")]]
+
 class PublicAccountsMemberships(BaseModel):
     account_id: uuid.UUID = Field(alias="account_id")
     created_at: datetime.datetime = Field(alias="created_at")
