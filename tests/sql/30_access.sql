@@ -149,6 +149,11 @@ from (values
   ('workers',                  'update', '-', '0', '0', '0', '0', '1', '0', '0', '-', $$ name = 'x' where id = {holder} $$),
   ('workers',                  'delete', '-', '-', '-', '-', '-', '-', '-', '-', '-', 'id = {holder}'),
 
+  ('job_types',                'select', '-', '1', '1', '1', '1', '1', '1', '1', '1', $$ job_type = 'PLAN' $$),
+  ('job_types',                'insert', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ values ('BREW', 1, true, 1, 'x') $$),
+  ('job_types',                'update', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ priority = 0 where job_type = 'PLAN' $$),
+  ('job_types',                'delete', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ job_type = 'PLAN' $$),
+
   ('provision_jobs',           'select', '-', '0', '1', '1', '1', '1', '1', '0', '1', 'id = {job}'),
   ('provision_jobs',           'insert', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ (account_id, vine_id, job_type) values ({account}, {vine}, 'PLAN') $$),
   ('provision_jobs',           'update', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ status = 'PROCESSING' where id = {job} $$),
@@ -281,6 +286,8 @@ from (values
   ('authenticated', 'start_job'),
   ('authenticated', 'transfer_ownership'),
   ('authenticated', 'unlock_terraform_state'),
+  ('authenticated', 'waiting_on'),
+  ('service_role',  'waiting_on'),
   ('service_role',  'register_cloud_tendril')
 ) as c (who, names)
 cross join lateral regexp_split_to_table(c.names, ' ') as f (name);
