@@ -64,7 +64,7 @@ end;
 $$;
 comment on function private.end_job is 'Ends a job in its Tendril''s place. For the functions below.';
 
-create function private.resolve_lost_job(p_job public.provision_jobs, p_what text)
+create function private.resolve_lost_job(p_job public.provision_jobs, p_how text default 'was lost')
 returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -75,19 +75,19 @@ begin
   -- whoever happens to sweep is not who does this
   perform set_config('vintner.acting', 'database', true);
   if v_harmless and p_job.cancel_requested_at is not null and not private.timed_out(p_job) then
-    perform private.append_system_log(p_job, p_what || ' The job is cancelled, as was asked.');
+    perform private.append_system_log(p_job, format('The Tendril %s; the job is cancelled, as was asked.', p_how));
     perform private.end_job(p_job, 'CANCELLED', null);
   elsif v_harmless and p_job.cancel_requested_at is null and p_job.attempt < 3 then
-    perform private.append_system_log(p_job, p_what || ' The job is back in the queue.');
+    perform private.append_system_log(p_job, format('The Tendril %s; the job is back in the queue.', p_how));
     update public.provision_jobs
     set status = 'QUEUED', worker_id = null, claimed_at = null, started_at = null, deadline = null
     where id = p_job.id;
   else
-    perform private.append_system_log(p_job, p_what || ' The job has failed.');
-    perform private.end_job(p_job, 'FAILED', p_what || case
-      when v_harmless then ' Nothing was changed; run it again.'
-      else ' Terraform was running: check in the cloud what was made or removed, then run it again. '
-        'The state knows what had been saved.'
+    perform private.append_system_log(p_job, format('The Tendril %s; the job has failed.', p_how));
+    perform private.end_job(p_job, 'FAILED', format('Its Tendril %s', p_how) || case
+      when v_harmless then '. Nothing was changed; run it again.'
+      else ' while Terraform ran. Check in the cloud what was made or removed, then run it again: '
+        'the state knows what had been saved.'
     end);
   end if;
   perform set_config('vintner.acting', '', true);
@@ -102,7 +102,7 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 begin
   if p_job.status = 'CLAIMED' then
-    perform private.resolve_lost_job(p_job, 'The Tendril did not start the job.');
+    perform private.resolve_lost_job(p_job, 'did not start it');
   elsif p_job.cancel_requested_at is null then
     perform private.append_system_log(
       p_job, format('The job has run for its %s seconds; its Tendril is asked to stop it.', p_job.timeout_seconds));
@@ -149,7 +149,7 @@ begin
     for update
   loop
     if private.lock_vine(v_job.vine_id) then
-      perform private.resolve_lost_job(v_job, 'The Tendril was lost.');
+      perform private.resolve_lost_job(v_job);
     else
       v_all := false;
     end if;

@@ -149,11 +149,6 @@ from (values
   ('workers',                  'update', '-', '0', '0', '0', '0', '1', '0', '0', '-', $$ name = 'x' where id = {holder} $$),
   ('workers',                  'delete', '-', '-', '-', '-', '-', '-', '-', '-', '-', 'id = {holder}'),
 
-  ('job_types',                'select', '-', '1', '1', '1', '1', '1', '1', '1', '1', $$ job_type = 'PLAN' $$),
-  ('job_types',                'insert', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ values ('BREW', 1, true, 1, 'x') $$),
-  ('job_types',                'update', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ priority = 0 where job_type = 'PLAN' $$),
-  ('job_types',                'delete', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ job_type = 'PLAN' $$),
-
   ('provision_jobs',           'select', '-', '0', '1', '1', '1', '1', '1', '0', '1', 'id = {job}'),
   ('provision_jobs',           'insert', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ (account_id, vine_id, job_type) values ({account}, {vine}, 'PLAN') $$),
   ('provision_jobs',           'update', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ status = 'PROCESSING' where id = {job} $$),
