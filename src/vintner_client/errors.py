@@ -122,6 +122,10 @@ class VineDestroyed(Conflict):
     """The vine is DESTROYED and stays as a record."""
 
 
+class VineExists(Conflict):
+    """The vineyard has a live vine of this project name and stage already."""
+
+
 class VineNotDestroyable(Conflict):
     """The vine has no resources to destroy."""
 
@@ -140,6 +144,10 @@ class DestroyProtected(Conflict):
 
 class CloudIdentityMissing(Conflict):
     """The vine has no cloud identity to run in."""
+
+
+class CloudIdentityInUse(Conflict):
+    """A vine runs, or ran, in the cloud identity: it stays."""
 
 
 class IdempotencyKeyReused(Conflict):
@@ -181,11 +189,13 @@ BY_CODE: dict[str, type[VintnerError]] = {
     "invitation_not_yours": InvitationNotYours,
     "vine_busy": VineBusy,
     "vine_destroyed": VineDestroyed,
+    "vine_exists": VineExists,
     "vine_not_destroyable": VineNotDestroyable,
     "vine_not_deletable": VineNotDeletable,
     "vine_fixed": VineFixed,
     "destroy_protected": DestroyProtected,
     "cloud_identity_missing": CloudIdentityMissing,
+    "cloud_identity_in_use": CloudIdentityInUse,
     "idempotency_key_reused": IdempotencyKeyReused,
     "job_ended": JobEnded,
     "lease_lost": LeaseLost,

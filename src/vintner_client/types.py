@@ -147,6 +147,21 @@ class PublicCloudIdentitiesUpdate(TypedDict):
     updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
     user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
 
+class PublicEnvironmentDefaults(BaseModel):
+    component: str = Field(alias="component")
+    environment_stage: PublicEnvironmentStage = Field(alias="environment_stage")
+    settings: JsonValue = Field(alias="settings")
+
+class PublicEnvironmentDefaultsInsert(TypedDict):
+    component: Annotated[str, Field(alias="component")]
+    environment_stage: Annotated[PublicEnvironmentStage, Field(alias="environment_stage")]
+    settings: Annotated[JsonValue, Field(alias="settings")]
+
+class PublicEnvironmentDefaultsUpdate(TypedDict):
+    component: NotRequired[Annotated[str, Field(alias="component")]]
+    environment_stage: NotRequired[Annotated[PublicEnvironmentStage, Field(alias="environment_stage")]]
+    settings: NotRequired[Annotated[JsonValue, Field(alias="settings")]]
+
 class PublicJobTypes(BaseModel):
     description: str = Field(alias="description")
     job_type: str = Field(alias="job_type")

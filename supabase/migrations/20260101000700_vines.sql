@@ -20,8 +20,16 @@ comment on column public.vines.user_id is 'Who planted it.';
 comment on column public.vines.project_name is '2 to 40 lower-case letters, digits and hyphens: part of every resource name.';
 comment on column public.vines.estimated_monthly_cost is 'US dollars; null while unknown.';
 create index vines_vineyard_id_idx on public.vines (vineyard_id);
+-- two live ones of a name would fight over their resources' names; a destroyed one is a record and in nobody's way
+create unique index vines_name_idx on public.vines (vineyard_id, project_name, environment_stage)
+  where status <> 'DESTROYED';
 create index vines_cloud_identity_id_idx on public.vines (cloud_identity_id);
 create index vines_user_id_idx on public.vines (user_id);
+
+comment on constraint vines_project_name_check on public.vines is
+  'project_name must be 2 to 40 lower-case letters, digits and hyphens, from a letter on, and not end in a hyphen';
+comment on constraint vines_region_check on public.vines is 'region must not be empty';
+comment on constraint vines_terraform_version_check on public.vines is 'terraform_version must be a version such as 1.11.4';
 
 create trigger set_updated_at
 before update on public.vines
@@ -123,21 +131,45 @@ create trigger guard_delete
 before delete on public.vines
 for each row execute function private.tg_vines__guard_delete();
 
+create function private.tg_cloud_identities__guard_delete()
+returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+  -- with its account everything goes, if the vines' own guard lets it
+  if exists (select from public.accounts where id = old.account_id) then
+    perform private.raise_error('cloud_identity_in_use', old.name, private.vine_label(v))
+    from (select * from public.vines where cloud_identity_id = old.id limit 1) as v;
+  end if;
+  return old;
+end;
+$$;
+comment on function private.tg_cloud_identities__guard_delete is
+  'An identity that a vine names stays: the record of a DESTROYED one says where it ran.';
+
+create trigger guard_delete
+before delete on public.cloud_identities
+for each row execute function private.tg_cloud_identities__guard_delete();
+
 --------------------------------------------------------------------------------------------------
 -- Names that follow from a vine
 --------------------------------------------------------------------------------------------------
 
-create function private.name_prefix(p_vine public.vines)
+create function public.name_prefix(p_vine public.vines)
 returns text
 language sql immutable set search_path = ''
 as $$ select p_vine.project_name || '-' || p_vine.environment_stage::text $$;
-comment on function private.name_prefix is 'What every resource name of a vine starts with.';
+comment on function public.name_prefix is
+  'What the name of each of a vine''s resources starts with: <project>-<stage>. A computed field, for who may read the vine.';
+grant execute on function public.name_prefix to authenticated, service_role;
 
-create function private.state_path(p_vine public.vines)
+create function public.state_path(p_vine public.vines)
 returns text
 language sql immutable set search_path = ''
 as $$ select p_vine.environment_stage::text || '/' || p_vine.project_name || '/' || p_vine.id $$;
-comment on function private.state_path is 'Where a vine''s Terraform state lives: <stage>/<project>/<vine id>.';
+comment on function public.state_path is
+  'Where a vine''s Terraform state lives: <stage>/<project>/<vine id>. A computed field, for who may read the vine.';
+grant execute on function public.state_path to authenticated, service_role;
 
 --------------------------------------------------------------------------------------------------
 -- Who may do what

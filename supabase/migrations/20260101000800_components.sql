@@ -1,6 +1,24 @@
 -- Components: what a vine is made of. Four kinds stand once a vine, seven any number of times.
 -- Clients write what they wish for; status, cost and the columns that are populated after
 -- provisioning are the database's own.
+--
+-- `default nullif(…)` marks a column whose default goes by the vine's stage: it is null, which the next
+-- chapter's trigger replaces. A bare null would not count as a default, and generated types would ask
+-- for the column.
+
+create function private.are_cidrs(p_blocks text[])
+returns boolean
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return p_blocks::cidr[] is not null;
+exception
+  when invalid_text_representation then
+    return false;
+end;
+$$;
+comment on function private.are_cidrs is 'Whether each is a network such as 10.0.0.0/16. For checks, which everyone who writes runs.';
+grant execute on function private.are_cidrs to authenticated, service_role;
 
 --------------------------------------------------------------------------------------------------
 -- Singletons
@@ -11,9 +29,9 @@ create table public.vine_network (
   vine_id uuid not null unique references public.vines (id) on delete cascade,
   provision_network boolean not null default true,
   network_id text,
-  cidr_block text not null default '10.0.0.0/16' check (cidr_block::cidr is not null),
-  single_nat_gateway boolean not null default true,
-  allowed_cidr_blocks text[] not null default '{}' check (allowed_cidr_blocks::cidr[] is not null),
+  cidr_block text not null default '10.0.0.0/16' check (private.are_cidrs(array[cidr_block])),
+  single_nat_gateway boolean not null default nullif(true, true),
+  allowed_cidr_blocks text[] not null default '{}' check (private.are_cidrs(allowed_cidr_blocks)),
   status public.component_status not null default 'PENDING',
   estimated_monthly_cost numeric check (estimated_monthly_cost >= 0),
   check (provision_network or network_id is not null)
@@ -29,10 +47,10 @@ create table public.vine_cluster (
   cluster_version text not null default '1.31' check (cluster_version ~ '^\d+\.\d+$'),
   provider_config jsonb not null default '{}' check (jsonb_typeof(provider_config) = 'object'),
   cluster_admins jsonb not null default '[]' check (jsonb_typeof(cluster_admins) = 'array'),
-  instance_types text[] not null default '{m5.large}' check (cardinality(instance_types) > 0),
-  node_min_size integer not null default 1 check (node_min_size >= 0),
-  node_max_size integer not null default 3,
-  node_desired_size integer not null default 2,
+  instance_types text[] not null default nullif('{}'::text[], '{}') check (cardinality(instance_types) > 0),
+  node_min_size integer not null default nullif(0, 0) check (node_min_size >= 0),
+  node_max_size integer not null default nullif(0, 0),
+  node_desired_size integer not null default nullif(0, 0),
   status public.component_status not null default 'PENDING',
   cluster_name text,
   cluster_endpoint text,
@@ -81,23 +99,19 @@ create table public.vine_repositories (
 comment on table public.vine_repositories is 'Git repositories of a vine: infrastructure (env), GitOps and applications.';
 
 --------------------------------------------------------------------------------------------------
--- Many to a vine
+-- Many to a vine; what a name may be is further down, once for all
 --------------------------------------------------------------------------------------------------
-
-create domain private.component_name as text check (value ~ '^[a-z][a-z0-9_-]{0,62}$');
-comment on domain private.component_name is
-  'A component''s name: lower-case letters, digits, - and _. It is a key in Terraform''s variables.';
 
 create table public.vine_databases (
   id uuid primary key default gen_random_uuid(),
   vine_id uuid not null references public.vines (id) on delete cascade,
-  name text not null check (name::private.component_name is not null),
+  name text not null,
   engine text not null default 'aurora-postgresql' check (engine <> ''),
   engine_version text not null default '16.4',
-  min_capacity numeric not null default 0.5 check (min_capacity >= 0),
-  max_capacity numeric not null default 2,
+  min_capacity numeric not null default nullif(0, 0) check (min_capacity >= 0),
+  max_capacity numeric not null default nullif(0, 0),
   port integer not null default 5432 check (port between 1 and 65535),
-  backup_retention_days integer not null default 7 check (backup_retention_days between 0 and 35),
+  backup_retention_days integer not null default nullif(0, 0) check (backup_retention_days between 0 and 35),
   iam_auth boolean not null default true,
   status public.component_status not null default 'PENDING',
   endpoint text,
@@ -118,12 +132,12 @@ comment on column public.vine_databases.master_credentials_secret_arn is 'Popula
 create table public.vine_caches (
   id uuid primary key default gen_random_uuid(),
   vine_id uuid not null references public.vines (id) on delete cascade,
-  name text not null check (name::private.component_name is not null),
+  name text not null,
   engine public.cache_engine not null default 'valkey',
-  node_type text not null default 'cache.t4g.small' check (node_type <> ''),
-  num_cache_nodes integer not null default 1 check (num_cache_nodes > 0),
-  multi_az boolean not null default false,
-  allowed_cidr_blocks text[] not null default '{}' check (allowed_cidr_blocks::cidr[] is not null),
+  node_type text not null default nullif('', '') check (node_type <> ''),
+  num_cache_nodes integer not null default nullif(0, 0) check (num_cache_nodes > 0),
+  multi_az boolean not null default nullif(true, true),
+  allowed_cidr_blocks text[] not null default '{}' check (private.are_cidrs(allowed_cidr_blocks)),
   status public.component_status not null default 'PENDING',
   endpoint text,
   estimated_monthly_cost numeric check (estimated_monthly_cost >= 0),
@@ -135,7 +149,7 @@ comment on column public.vine_caches.endpoint is 'Populated after provisioning.'
 create table public.vine_nosql_tables (
   id uuid primary key default gen_random_uuid(),
   vine_id uuid not null references public.vines (id) on delete cascade,
-  name text not null check (name::private.component_name is not null),
+  name text not null,
   table_type public.nosql_table_type not null default 'dynamodb',
   hash_key text not null check (hash_key <> ''),
   hash_key_type public.nosql_key_type not null default 'S',
@@ -153,7 +167,7 @@ comment on table public.vine_nosql_tables is 'DynamoDB, Firestore or Cosmos DB t
 create table public.vine_queues (
   id uuid primary key default gen_random_uuid(),
   vine_id uuid not null references public.vines (id) on delete cascade,
-  name text not null check (name::private.component_name is not null),
+  name text not null,
   fifo boolean not null default false,
   visibility_timeout integer not null default 30 check (visibility_timeout between 0 and 43200),
   message_retention integer not null default 345600 check (message_retention between 60 and 1209600),
@@ -168,7 +182,7 @@ comment on column public.vine_queues.message_retention is 'Seconds.';
 create table public.vine_topics (
   id uuid primary key default gen_random_uuid(),
   vine_id uuid not null references public.vines (id) on delete cascade,
-  name text not null check (name::private.component_name is not null),
+  name text not null,
   subscriptions jsonb not null default '[]' check (jsonb_typeof(subscriptions) = 'array'),
   status public.component_status not null default 'PENDING',
   unique (vine_id, name)
@@ -178,7 +192,7 @@ comment on table public.vine_topics is 'SNS, Pub/Sub or Service Bus topics of a 
 create table public.vine_container_registries (
   id uuid primary key default gen_random_uuid(),
   vine_id uuid not null references public.vines (id) on delete cascade,
-  name text not null check (name::private.component_name is not null),
+  name text not null,
   image_tag_mutability public.registry_tag_mutability not null default 'IMMUTABLE',
   scan_on_push boolean not null default true,
   repository_url text,
@@ -192,7 +206,7 @@ comment on column public.vine_container_registries.repository_url is 'Populated 
 create table public.vine_secrets (
   id uuid primary key default gen_random_uuid(),
   vine_id uuid not null references public.vines (id) on delete cascade,
-  name text not null check (name::private.component_name is not null),
+  name text not null,
   generate boolean not null default true,
   length integer not null default 32 check (length between 8 and 256),
   special_chars boolean not null default true,
@@ -201,6 +215,39 @@ create table public.vine_secrets (
 );
 comment on table public.vine_secrets is
   'Entries in Secrets Manager, Secret Manager or Key Vault. What they hold is never stored here.';
+
+--------------------------------------------------------------------------------------------------
+-- What the checks say to people
+--------------------------------------------------------------------------------------------------
+
+comment on constraint vine_network_cidr_block_check on public.vine_network is 'cidr_block must be a network such as 10.0.0.0/16';
+comment on constraint vine_network_allowed_cidr_blocks_check on public.vine_network is 'allowed_cidr_blocks must be networks such as 10.0.0.0/16';
+comment on constraint vine_network_check on public.vine_network is 'network_id is needed where provision_network is false';
+comment on constraint vine_cluster_cluster_version_check on public.vine_cluster is 'cluster_version must be a version such as 1.31';
+comment on constraint vine_cluster_provider_config_check on public.vine_cluster is 'provider_config must be an object';
+comment on constraint vine_cluster_cluster_admins_check on public.vine_cluster is 'cluster_admins must be a list';
+comment on constraint vine_cluster_instance_types_check on public.vine_cluster is 'instance_types must name at least one';
+comment on constraint vine_cluster_node_min_size_check on public.vine_cluster is 'node_min_size must be 0 or more';
+comment on constraint vine_cluster_check on public.vine_cluster is 'node_desired_size must be between node_min_size and node_max_size';
+comment on constraint vine_dns_provider_config_check on public.vine_dns is 'provider_config must be an object';
+comment on constraint vine_dns_check on public.vine_dns is 'domain_name is needed unless enabled is false';
+comment on constraint vine_databases_engine_check on public.vine_databases is 'engine must not be empty';
+comment on constraint vine_databases_min_capacity_check on public.vine_databases is 'min_capacity must be 0 or more';
+comment on constraint vine_databases_port_check on public.vine_databases is 'port must be 1 to 65535';
+comment on constraint vine_databases_backup_retention_days_check on public.vine_databases is 'backup_retention_days must be 0 to 35';
+comment on constraint vine_databases_check on public.vine_databases is 'max_capacity must be min_capacity or more';
+comment on constraint vine_caches_node_type_check on public.vine_caches is 'node_type must not be empty';
+comment on constraint vine_caches_num_cache_nodes_check on public.vine_caches is 'num_cache_nodes must be 1 or more';
+comment on constraint vine_caches_allowed_cidr_blocks_check on public.vine_caches is 'allowed_cidr_blocks must be networks such as 10.0.0.0/16';
+comment on constraint vine_nosql_tables_hash_key_check on public.vine_nosql_tables is 'hash_key must not be empty';
+comment on constraint vine_nosql_tables_provider_config_check on public.vine_nosql_tables is 'provider_config must be an object';
+comment on constraint vine_nosql_tables_check on public.vine_nosql_tables is 'range_key and range_key_type go together';
+comment on constraint vine_queues_visibility_timeout_check on public.vine_queues is 'visibility_timeout must be 0 to 43200';
+comment on constraint vine_queues_message_retention_check on public.vine_queues is 'message_retention must be 60 to 1209600';
+comment on constraint vine_queues_delay_seconds_check on public.vine_queues is 'delay_seconds must be 0 to 900';
+comment on constraint vine_topics_subscriptions_check on public.vine_topics is 'subscriptions must be a list';
+comment on constraint vine_container_registries_provider_config_check on public.vine_container_registries is 'provider_config must be an object';
+comment on constraint vine_secrets_length_check on public.vine_secrets is 'length must be 8 to 256';
 
 --------------------------------------------------------------------------------------------------
 -- The kinds as data
@@ -278,10 +325,13 @@ comment on function private.client_config is
 create table private.deployed_configs (
   component_id uuid primary key,
   vine_id uuid not null references public.vines (id) on delete cascade,
-  config jsonb not null
+  config jsonb not null,
+  is_provisioned boolean not null default false
 );
 comment on table private.deployed_configs is
   'What each component was when the newest DEPLOY of its vine began: what differs from it is UPDATING in the next.';
+comment on column private.deployed_configs.is_provisioned is
+  'Whether a DEPLOY with it in has succeeded: a retry after a failure is then UPDATING, not CREATING.';
 create index deployed_configs_vine_id_idx on private.deployed_configs (vine_id);
 
 create function private.tg_vine_cluster__encrypt()
@@ -329,14 +379,23 @@ as $$
 declare
   v_vine public.vines;
 begin
-  select * into v_vine from public.vines where id = new.vine_id;
+  if tg_op = 'INSERT' then
+    -- the lock makes a DESTROY that is just ending wait, or this wait for it
+    select * into v_vine from public.vines where id = new.vine_id for share;
+  else
+    -- the component's row is locked by now, and the end of a DESTROY writes that too: there the two meet
+    select * into v_vine from public.vines where id = old.vine_id;
+  end if;
+  -- where the vine itself goes, it is gone already
   if v_vine.status = 'DESTROYED' then
     perform private.raise_error('vine_destroyed', private.vine_label(v_vine));
   end if;
-  return new;
+  return coalesce(new, old);
 end;
 $$;
-comment on function private.tg_components__guard_destroyed is 'A DESTROYED vine stays as it was: a record.';
+comment on function private.tg_components__guard_destroyed is
+  'A DESTROYED vine stays as it was: a record. Under any other status components may change: a running job does not '
+  'hold up who edits, and what differs from what was deployed is for the next DEPLOY, a removal too.';
 
 create function private.tg_components__guard()
 returns trigger
@@ -357,7 +416,7 @@ $$;
 comment on function private.tg_components__guard is 'Holds the moves of components.';
 
 --------------------------------------------------------------------------------------------------
--- Who may do what: the same for every kind
+-- The same for every kind: what a name may be, who may do what, what is guarded
 --------------------------------------------------------------------------------------------------
 
 do $$
@@ -369,6 +428,13 @@ begin
   for v_kind in select * from private.component_kinds loop
     select relname into v_name from pg_catalog.pg_class where oid = v_kind.table_name;
     select string_agg(quote_ident(c), ', ') into v_columns from unnest(v_kind.client_columns) as c;
+    if not v_kind.is_singleton then
+      -- a name is a key in Terraform's variables
+      execute format('alter table %s add constraint %I check (name ~ ''^[a-z][a-z0-9_-]{0,62}$'')',
+        v_kind.table_name, v_name || '_name_check');
+      execute format('comment on constraint %I on %s is %L', v_name || '_name_check', v_kind.table_name,
+        'name must be 1 to 63 lower-case letters, digits, - and _, from a letter on');
+    end if;
     execute format('alter table %s enable row level security', v_kind.table_name);
     execute format('create policy %I on %s for select to authenticated '
       'using (vine_id = any (array(select private.vine_ids(''viewer''))))', v_name || '_select', v_kind.table_name);
@@ -381,7 +447,7 @@ begin
     execute format('grant select, delete on %s to authenticated, service_role', v_kind.table_name);
     execute format('grant insert (vine_id, %s) on %s to authenticated', v_columns, v_kind.table_name);
     execute format('grant update (%s) on %s to authenticated', v_columns, v_kind.table_name);
-    execute format('create trigger guard_destroyed before insert or update on %s '
+    execute format('create trigger guard_destroyed before insert or update or delete on %s '
       'for each row execute function private.tg_components__guard_destroyed()', v_kind.table_name);
     if private.has_status(v_kind) then
       execute format('create trigger guard before insert or update on %s '

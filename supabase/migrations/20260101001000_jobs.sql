@@ -69,25 +69,22 @@ comment on column public.provision_jobs.plan_job_id is 'The PLAN whose saved pla
 comment on column public.provision_jobs.approval_required is 'Nobody claims it before it is approved.';
 comment on column public.provision_jobs.approved_by is 'Who approved it.';
 comment on column public.provision_jobs.timeout_seconds is 'How long it may run once started; that of its type unless given.';
-comment on column public.provision_jobs.deadline is 'When the database steps in if the job has not moved on: not started, not ended, not stopped. Null while no Tendril has it.';
+comment on column public.provision_jobs.deadline is 'When the database tells its Tendril to stop; null while it does not run.';
 comment on column public.provision_jobs.created_at is 'Time of the call, not of its transaction: the order of the queue.';
 
--- every change of status moves a row in all of its indexes, so they are few, and partial where they can be
+create index provision_jobs_queued_idx on public.provision_jobs (priority, created_at, id)
+  where status = 'QUEUED' and (not approval_required or approved_at is not null);
 create unique index provision_jobs_running_idx on public.provision_jobs (vine_id)
   where status in ('CLAIMED', 'PROCESSING');
-create index provision_jobs_waiting_idx on public.provision_jobs (vine_id, priority, created_at, id)
-  where status = 'QUEUED' and (not approval_required or approved_at is not null);
 create index provision_jobs_leased_idx on public.provision_jobs (worker_id)
-  where status in ('CLAIMED', 'PROCESSING');
-create index provision_jobs_deadline_idx on public.provision_jobs (deadline)
   where status in ('CLAIMED', 'PROCESSING');
 create index provision_jobs_account_id_idx on public.provision_jobs (account_id, created_at desc);
 create index provision_jobs_vine_id_idx on public.provision_jobs (vine_id, created_at desc);
 create index provision_jobs_vineyard_id_idx on public.provision_jobs (vineyard_id);
 create index provision_jobs_cloud_identity_id_idx on public.provision_jobs (cloud_identity_id);
-create index provision_jobs_worker_id_idx on public.provision_jobs (worker_id) where worker_id is not null;
-create index provision_jobs_plan_job_id_idx on public.provision_jobs (plan_job_id) where plan_job_id is not null;
-create index provision_jobs_approved_by_idx on public.provision_jobs (approved_by) where approved_by is not null;
+create index provision_jobs_worker_id_idx on public.provision_jobs (worker_id);
+create index provision_jobs_plan_job_id_idx on public.provision_jobs (plan_job_id);
+create index provision_jobs_approved_by_idx on public.provision_jobs (approved_by);
 
 --------------------------------------------------------------------------------------------------
 -- Life cycle
@@ -157,9 +154,12 @@ declare
 begin
   for v_kind in select k.* from private.component_kinds as k where private.has_status(k) loop
     execute format(
-      'update %s as c set status = ''UPDATING'' where c.vine_id = $1 and c.status = ''ACTIVE'' and not exists ('
-      '  select from private.deployed_configs as d'
-      '  where d.component_id = c.id and d.config = private.client_config($2, to_jsonb(c)))', v_kind.table_name)
+      'update %s as c set status = ''UPDATING'' where c.vine_id = $1 and ('
+      '  c.status = ''ACTIVE'' and not exists ('
+      '    select from private.deployed_configs as d'
+      '    where d.component_id = c.id and d.config = private.client_config($2, to_jsonb(c)))'
+      '  or c.status = ''FAILED'' and exists ('
+      '    select from private.deployed_configs as d where d.component_id = c.id and d.is_provisioned))', v_kind.table_name)
     using p_vine_id, v_kind;
     execute format(
       'insert into private.deployed_configs (component_id, vine_id, config) '
@@ -170,7 +170,8 @@ begin
 end;
 $$;
 comment on function private.move_changed_components is
-  'ACTIVE components that differ from what was deployed go to UPDATING, and what is deployed now is noted. For start_job.';
+  'ACTIVE components that differ from what was deployed go to UPDATING, FAILED ones that had been ACTIVE too, and what '
+  'is deployed now is noted. For start_job.';
 
 create function private.clear_outputs(p_vine_id uuid)
 returns void
@@ -217,6 +218,10 @@ returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
+  if p_job.job_type in ('DEPLOY', 'DESTROY') then
+    -- a vine before its components: everyone locks them in this order
+    perform from public.vines where id = p_job.vine_id for update;
+  end if;
   if p_job.job_type = 'DEPLOY' then
     if p_job.started_at is null then
       update public.vines set status = p_job.vine_status_before where id = p_job.vine_id;
@@ -226,12 +231,16 @@ begin
       update public.vines
       set status = case when p_status = 'SUCCESS' then 'ACTIVE' else 'FAILED' end::public.vine_status
       where id = p_job.vine_id;
+      if p_status = 'SUCCESS' then
+        update private.deployed_configs set is_provisioned = true where vine_id = p_job.vine_id and not is_provisioned;
+      end if;
     end if;
   elsif p_job.job_type = 'DESTROY' and p_job.started_at is not null then
     perform private.move_components(p_job.vine_id, '{DESTROYING}',
       case when p_status = 'SUCCESS' then 'DESTROYED' else 'FAILED' end::public.component_status);
     if p_status = 'SUCCESS' then
       perform private.clear_outputs(p_job.vine_id);
+      delete from private.deployed_configs where vine_id = p_job.vine_id;
     end if;
     update public.vines
     set status = case when p_status = 'SUCCESS' then 'DESTROYED' else 'FAILED' end::public.vine_status

@@ -46,8 +46,8 @@ begin
       'region', v_vine.region,
       'terraform_version', v_vine.terraform_version,
       'provider', v_identity.provider,
-      'name_prefix', private.name_prefix(v_vine),
-      'state_path', private.state_path(v_vine)
+      'name_prefix', public.name_prefix(v_vine),
+      'state_path', public.state_path(v_vine)
     ),
     'components', private.describe_components(v_vine.id),
     'credentials', coalesce(private.decrypted_credentials(v_identity), '{}'),

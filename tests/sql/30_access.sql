@@ -100,7 +100,8 @@ from (values
   ('cloud_identities',         'select', '-', '0', '1', '1', '1', '1', '0', '0', '1', 'id = {identity}'),
   ('cloud_identities',         'insert', '-', '-', '-', '-', '1', '1', '-', '-', '-', $$ (account_id, provider, name) values ({account}, 'local', 'x') $$),
   ('cloud_identities',         'update', '-', '0', '0', '0', '1', '1', '0', '0', '-', $$ name = 'x' where id = {identity} $$),
-  ('cloud_identities',         'delete', '-', '0', '0', '0', '1', '1', '0', '0', '1', 'id = {identity}'),
+  -- a vine runs in this one
+  ('cloud_identities',         'delete', '-', '0', '0', '0', 'PT409', 'PT409', '0', '0', 'PT409', 'id = {identity}'),
 
   ('provider_tokens',          'select', '-', '0', '0', '0', '0', '1', '0', '0', '1', 'user_id = {owner}'),
   ('provider_tokens',          'insert', '-', '1', '1', '1', '1', '1', '1', '1', '-', $$ (provider, access_token) values ('gitlab', 'x') $$),
@@ -138,6 +139,11 @@ from (values
   ('job_types',                'insert', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ (job_type) values ('x') $$),
   ('job_types',                'update', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ priority = 1 where job_type = 'PLAN' $$),
   ('job_types',                'delete', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ job_type = 'PLAN' $$),
+
+  ('environment_defaults',     'select', '-', '3', '3', '3', '3', '3', '3', '3', '3', $$ component = 'cluster' $$),
+  ('environment_defaults',     'insert', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ values ('production', 'dns', '{}') $$),
+  ('environment_defaults',     'update', '-', '-', '-', '-', '-', '-', '-', '-', '-', $$ settings = '{}' where true $$),
+  ('environment_defaults',     'delete', '-', '-', '-', '-', '-', '-', '-', '-', '-', 'true'),
 
   ('worker_releases',          'select', '-', '1', '1', '1', '1', '1', '1', '1', '1', 'id = {release}'),
   ('worker_releases',          'insert', '-', '-', '-', '-', '-', '-', '-', '-', '1', $$ (version) values ('999.0.1') $$),
@@ -272,6 +278,7 @@ from (values
   ('authenticated', 'heartbeat'),
   ('authenticated', 'invite_member'),
   ('authenticated', 'lock_terraform_state'),
+  ('authenticated', 'name_prefix state_path'),
   ('authenticated', 'plant_vine'),
   ('authenticated', 'put_terraform_state'),
   ('authenticated', 'register_tendril'),
@@ -281,8 +288,7 @@ from (values
   ('authenticated', 'start_job'),
   ('authenticated', 'transfer_ownership'),
   ('authenticated', 'unlock_terraform_state'),
-  ('authenticated', 'waiting_on'),
-  ('service_role',  'waiting_on'),
+  ('service_role',  'name_prefix state_path'),
   ('service_role',  'register_cloud_tendril')
 ) as c (who, names)
 cross join lateral regexp_split_to_table(c.names, ' ') as f (name);
@@ -397,7 +403,8 @@ from (
 ) as s (claims)
 cross join lateral pg_temp.reached_with_claims(s.claims) as r (found);
 select is_empty($$
-  select left(claims, 100), found from nonsense where found !~ '^select from (worker_releases|job_types): '
+  select left(claims, 100), found from nonsense
+  where found !~ '^select from (worker_releases|job_types|environment_defaults): '
 $$, 'a sub that is no user''s reaches nobody''s rows, and raises nothing');
 select is((select count(*)::int from nonsense where found like 'select from worker_releases: %'), 20, 'what is everyone''s can still be read');
 select bag_has(

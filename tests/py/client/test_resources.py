@@ -106,13 +106,16 @@ async def test_a_manifest_may_be_a_model(ann: AsyncVintner) -> None:
 @pytest.mark.parametrize(
     ("spoilt", "text"),
     [
-        ({"project_name": "Not Good"}, "project_name of the vine"),
-        ({"project_name": None}, "The vine needs a project_name"),
-        ({"environment_stage": "prod"}, '"prod" is not a valid environment stage'),
-        ({"sauces": []}, "A manifest has no sauces"),
+        ({"project_name": "Not Good"}, "project_name must be 2 to 40 lower-case letters"),
+        ({"project_name": None}, "project_name: this key is needed"),
+        ({"environment_stage": "prod"}, "one of development, staging, production is wanted"),
+        ({"sauces": []}, "sauces: there is no such key"),
         ({"databases": {"name": "x"}}, "databases: a list is wanted"),
-        ({"databases": [{"name": "x", "status": "ACTIVE"}]}, "there is no status"),
-        ({"databases": [{"name": "x", "port": 0}]}, "port of the database"),
+        (
+            {"databases": [{"name": "x", "status": "ACTIVE"}]},
+            r"databases\.x\.status: there is no such key",
+        ),
+        ({"databases": [{"name": "x", "port": 0}]}, r"databases\.x: port must be 1 to 65535"),
     ],
 )
 async def test_nothing_is_planted_of_a_wrong_manifest(

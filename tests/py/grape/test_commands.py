@@ -123,18 +123,24 @@ def test_a_vine_is_planted_and_shown(grape: Grape) -> None:
 @pytest.mark.parametrize(
     ("manifest", "text"),
     [
-        ("project_name: shop\nregion: x\nsauces: []", "A manifest has no sauces."),
-        ("project_name: Shop\nregion: x", "The project_name of the vine is not one"),
-        ("region: x", "The vine needs a project_name."),
+        (
+            "project_name: shop\nregion: x\nsauces: []",
+            "sauces: there is no such key; there are vineyard_id,",
+        ),
+        (
+            "project_name: Shop\nregion: x",
+            "project_name must be 2 to 40 lower-case letters, digits and hyphens",
+        ),
+        ("region: x", "project_name: this key is needed."),
         ("{", "Standard input is neither YAML nor JSON"),
         (
             "project_name: shop\nregion: x\nterraform_version: 1.6",
-            "The terraform_version of the vine is not one that is accepted: major, minor and patch "
-            "are wanted, as in 1.11.4. Correct the value and try again.",
+            "shop/development: terraform_version must be a version such as 1.11.4. "
+            "Correct the value and try again.",
         ),
         (
             "project_name: shop\nregion: x\nnetwork: {allowed_cidr_blocks: 10.0.0.0/8}",
-            '"10.0.0.0/8" is not a list. Correct the value and try again.',
+            'network.allowed_cidr_blocks: a list of texts is wanted, not "10.0.0.0/8".',
         ),
     ],
 )

@@ -1,19 +1,28 @@
-"""docs/manifest.md lists every column that a manifest may set, with its default."""
+"""docs/manifest.md lists every column that a manifest may set, with its default, or one a stage."""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import psycopg
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "manifest.md"
+STAGES = ("development", "staging", "production")
 COLUMNS = """
-    select k.manifest_key, a.attname, a.attnotnull, pg_get_expr(d.adbin, d.adrelid)
+    select k.manifest_key, a.attname, a.attnotnull, pg_get_expr(d.adbin, d.adrelid), exists (
+      select from public.environment_defaults as e
+      where e.component = k.manifest_key and e.settings ? a.attname
+    )
     from private.component_kinds as k
     cross join lateral unnest(k.client_columns) as c (name)
     join pg_attribute as a on a.attrelid = k.table_name and a.attname = c.name
     left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+"""
+SETTINGS = """
+    select d.component, s.key, d.environment_stage::text, s.value
+    from public.environment_defaults as d cross join jsonb_each(d.settings) as s
 """
 
 
@@ -28,8 +37,22 @@ def described() -> set[tuple[str, str, str]]:
     return rows
 
 
-def default_text(expression: str | None, is_needed: bool) -> str:
+def described_by_stage() -> set[tuple[str, str, str, str]]:
+    """(kind, column, stage, default) of the reference's table of stages."""
+    rows = re.findall(
+        r"^\| `(\w+)` \| `(\w+)` \| (.+) \| (.+) \| (.+) \|$", REFERENCE.read_text(), re.MULTILINE
+    )
+    return {
+        (kind, column, stage, value)
+        for kind, column, *values in rows
+        for stage, value in zip(STAGES, values, strict=True)
+    }
+
+
+def default_text(expression: str | None, is_needed: bool, is_by_stage: bool) -> str:
     """A default as the reference writes it."""
+    if is_by_stage:
+        return "by stage"
     if expression is None:
         return "needed" if is_needed else "none"
     literal = re.sub(r"^'(.*)'::[\w\[\]]+$", r"\1", expression)
@@ -41,7 +64,16 @@ def default_text(expression: str | None, is_needed: bool) -> str:
 def test_reference_agrees_with_the_database(database: str) -> None:
     with psycopg.connect(database) as connection:
         wanted = {
-            (kind, column, default_text(expression, is_needed))
-            for kind, column, is_needed, expression in connection.execute(COLUMNS)
+            (kind, column, default_text(expression, is_needed, is_by_stage))
+            for kind, column, is_needed, expression, is_by_stage in connection.execute(COLUMNS)
         }
     assert described() == wanted
+
+
+def test_reference_agrees_with_the_stages(database: str) -> None:
+    with psycopg.connect(database) as connection:
+        wanted = {
+            (kind, column, stage, f"`{json.dumps(value).replace(chr(34), '')}`")
+            for kind, column, stage, value in connection.execute(SETTINGS)
+        }
+    assert described_by_stage() == wanted
