@@ -379,6 +379,7 @@ class PublicVineAuditLogUpdate(TypedDict):
     vine_ref: NotRequired[Annotated[uuid.UUID, Field(alias="vine_ref")]]
 
 class PublicVineCaches(BaseModel):
+    account_id: uuid.UUID = Field(alias="account_id")
     allowed_cidr_blocks: List[str] = Field(alias="allowed_cidr_blocks")
     endpoint: Optional[str] = Field(alias="endpoint")
     engine: PublicCacheEngine = Field(alias="engine")
@@ -392,6 +393,7 @@ class PublicVineCaches(BaseModel):
     vine_id: uuid.UUID = Field(alias="vine_id")
 
 class PublicVineCachesInsert(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     allowed_cidr_blocks: NotRequired[Annotated[List[str], Field(alias="allowed_cidr_blocks")]]
     endpoint: NotRequired[Annotated[Optional[str], Field(alias="endpoint")]]
     engine: NotRequired[Annotated[PublicCacheEngine, Field(alias="engine")]]
@@ -405,6 +407,7 @@ class PublicVineCachesInsert(TypedDict):
     vine_id: Annotated[uuid.UUID, Field(alias="vine_id")]
 
 class PublicVineCachesUpdate(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     allowed_cidr_blocks: NotRequired[Annotated[List[str], Field(alias="allowed_cidr_blocks")]]
     endpoint: NotRequired[Annotated[Optional[str], Field(alias="endpoint")]]
     engine: NotRequired[Annotated[PublicCacheEngine, Field(alias="engine")]]
@@ -418,6 +421,7 @@ class PublicVineCachesUpdate(TypedDict):
     vine_id: NotRequired[Annotated[uuid.UUID, Field(alias="vine_id")]]
 
 class PublicVineCluster(BaseModel):
+    account_id: uuid.UUID = Field(alias="account_id")
     argocd_admin_password: Optional[str] = Field(alias="argocd_admin_password")
     argocd_url: Optional[str] = Field(alias="argocd_url")
     cluster_admins: JsonValue = Field(alias="cluster_admins")
@@ -435,6 +439,7 @@ class PublicVineCluster(BaseModel):
     vine_id: uuid.UUID = Field(alias="vine_id")
 
 class PublicVineClusterInsert(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     argocd_admin_password: NotRequired[Annotated[Optional[str], Field(alias="argocd_admin_password")]]
     argocd_url: NotRequired[Annotated[Optional[str], Field(alias="argocd_url")]]
     cluster_admins: NotRequired[Annotated[JsonValue, Field(alias="cluster_admins")]]
@@ -452,6 +457,7 @@ class PublicVineClusterInsert(TypedDict):
     vine_id: Annotated[uuid.UUID, Field(alias="vine_id")]
 
 class PublicVineClusterUpdate(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     argocd_admin_password: NotRequired[Annotated[Optional[str], Field(alias="argocd_admin_password")]]
     argocd_url: NotRequired[Annotated[Optional[str], Field(alias="argocd_url")]]
     cluster_admins: NotRequired[Annotated[JsonValue, Field(alias="cluster_admins")]]
@@ -469,6 +475,7 @@ class PublicVineClusterUpdate(TypedDict):
     vine_id: NotRequired[Annotated[uuid.UUID, Field(alias="vine_id")]]
 
 class PublicVineContainerRegistries(BaseModel):
+    account_id: uuid.UUID = Field(alias="account_id")
     id: uuid.UUID = Field(alias="id")
     image_tag_mutability: PublicRegistryTagMutability = Field(alias="image_tag_mutability")
     name: str = Field(alias="name")
@@ -479,6 +486,7 @@ class PublicVineContainerRegistries(BaseModel):
     vine_id: uuid.UUID = Field(alias="vine_id")
 
 class PublicVineContainerRegistriesInsert(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     image_tag_mutability: NotRequired[Annotated[PublicRegistryTagMutability, Field(alias="image_tag_mutability")]]
     name: Annotated[str, Field(alias="name")]
@@ -489,6 +497,7 @@ class PublicVineContainerRegistriesInsert(TypedDict):
     vine_id: Annotated[uuid.UUID, Field(alias="vine_id")]
 
 class PublicVineContainerRegistriesUpdate(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     image_tag_mutability: NotRequired[Annotated[PublicRegistryTagMutability, Field(alias="image_tag_mutability")]]
     name: NotRequired[Annotated[str, Field(alias="name")]]
@@ -499,6 +508,7 @@ class PublicVineContainerRegistriesUpdate(TypedDict):
     vine_id: NotRequired[Annotated[uuid.UUID, Field(alias="vine_id")]]
 
 class PublicVineDatabases(BaseModel):
+    account_id: uuid.UUID = Field(alias="account_id")
     backup_retention_days: int = Field(alias="backup_retention_days")
     cluster_identifier: Optional[str] = Field(alias="cluster_identifier")
     endpoint: Optional[str] = Field(alias="endpoint")
@@ -516,6 +526,7 @@ class PublicVineDatabases(BaseModel):
     vine_id: uuid.UUID = Field(alias="vine_id")
 
 class PublicVineDatabasesInsert(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     backup_retention_days: NotRequired[Annotated[int, Field(alias="backup_retention_days")]]
     cluster_identifier: NotRequired[Annotated[Optional[str], Field(alias="cluster_identifier")]]
     endpoint: NotRequired[Annotated[Optional[str], Field(alias="endpoint")]]
@@ -533,6 +544,7 @@ class PublicVineDatabasesInsert(TypedDict):
     vine_id: Annotated[uuid.UUID, Field(alias="vine_id")]
 
 class PublicVineDatabasesUpdate(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     backup_retention_days: NotRequired[Annotated[int, Field(alias="backup_retention_days")]]
     cluster_identifier: NotRequired[Annotated[Optional[str], Field(alias="cluster_identifier")]]
     endpoint: NotRequired[Annotated[Optional[str], Field(alias="endpoint")]]
@@ -550,6 +562,7 @@ class PublicVineDatabasesUpdate(TypedDict):
     vine_id: NotRequired[Annotated[uuid.UUID, Field(alias="vine_id")]]
 
 class PublicVineDns(BaseModel):
+    account_id: uuid.UUID = Field(alias="account_id")
     domain_name: Optional[str] = Field(alias="domain_name")
     enabled: bool = Field(alias="enabled")
     id: uuid.UUID = Field(alias="id")
@@ -561,6 +574,7 @@ class PublicVineDns(BaseModel):
     zone_id: Optional[str] = Field(alias="zone_id")
 
 class PublicVineDnsInsert(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     domain_name: NotRequired[Annotated[Optional[str], Field(alias="domain_name")]]
     enabled: NotRequired[Annotated[bool, Field(alias="enabled")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
@@ -572,6 +586,7 @@ class PublicVineDnsInsert(TypedDict):
     zone_id: NotRequired[Annotated[Optional[str], Field(alias="zone_id")]]
 
 class PublicVineDnsUpdate(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     domain_name: NotRequired[Annotated[Optional[str], Field(alias="domain_name")]]
     enabled: NotRequired[Annotated[bool, Field(alias="enabled")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
@@ -583,6 +598,7 @@ class PublicVineDnsUpdate(TypedDict):
     zone_id: NotRequired[Annotated[Optional[str], Field(alias="zone_id")]]
 
 class PublicVineNetwork(BaseModel):
+    account_id: uuid.UUID = Field(alias="account_id")
     allowed_cidr_blocks: List[str] = Field(alias="allowed_cidr_blocks")
     cidr_block: str = Field(alias="cidr_block")
     estimated_monthly_cost: Optional[float] = Field(alias="estimated_monthly_cost")
@@ -594,6 +610,7 @@ class PublicVineNetwork(BaseModel):
     vine_id: uuid.UUID = Field(alias="vine_id")
 
 class PublicVineNetworkInsert(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     allowed_cidr_blocks: NotRequired[Annotated[List[str], Field(alias="allowed_cidr_blocks")]]
     cidr_block: NotRequired[Annotated[str, Field(alias="cidr_block")]]
     estimated_monthly_cost: NotRequired[Annotated[Optional[float], Field(alias="estimated_monthly_cost")]]
@@ -605,6 +622,7 @@ class PublicVineNetworkInsert(TypedDict):
     vine_id: Annotated[uuid.UUID, Field(alias="vine_id")]
 
 class PublicVineNetworkUpdate(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     allowed_cidr_blocks: NotRequired[Annotated[List[str], Field(alias="allowed_cidr_blocks")]]
     cidr_block: NotRequired[Annotated[str, Field(alias="cidr_block")]]
     estimated_monthly_cost: NotRequired[Annotated[Optional[float], Field(alias="estimated_monthly_cost")]]
@@ -616,6 +634,7 @@ class PublicVineNetworkUpdate(TypedDict):
     vine_id: NotRequired[Annotated[uuid.UUID, Field(alias="vine_id")]]
 
 class PublicVineNosqlTables(BaseModel):
+    account_id: uuid.UUID = Field(alias="account_id")
     billing_mode: PublicNosqlBillingMode = Field(alias="billing_mode")
     hash_key: str = Field(alias="hash_key")
     hash_key_type: PublicNosqlKeyType = Field(alias="hash_key_type")
@@ -630,6 +649,7 @@ class PublicVineNosqlTables(BaseModel):
     vine_id: uuid.UUID = Field(alias="vine_id")
 
 class PublicVineNosqlTablesInsert(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     billing_mode: NotRequired[Annotated[PublicNosqlBillingMode, Field(alias="billing_mode")]]
     hash_key: Annotated[str, Field(alias="hash_key")]
     hash_key_type: NotRequired[Annotated[PublicNosqlKeyType, Field(alias="hash_key_type")]]
@@ -644,6 +664,7 @@ class PublicVineNosqlTablesInsert(TypedDict):
     vine_id: Annotated[uuid.UUID, Field(alias="vine_id")]
 
 class PublicVineNosqlTablesUpdate(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     billing_mode: NotRequired[Annotated[PublicNosqlBillingMode, Field(alias="billing_mode")]]
     hash_key: NotRequired[Annotated[str, Field(alias="hash_key")]]
     hash_key_type: NotRequired[Annotated[PublicNosqlKeyType, Field(alias="hash_key_type")]]
@@ -658,6 +679,7 @@ class PublicVineNosqlTablesUpdate(TypedDict):
     vine_id: NotRequired[Annotated[uuid.UUID, Field(alias="vine_id")]]
 
 class PublicVineQueues(BaseModel):
+    account_id: uuid.UUID = Field(alias="account_id")
     delay_seconds: int = Field(alias="delay_seconds")
     fifo: bool = Field(alias="fifo")
     id: uuid.UUID = Field(alias="id")
@@ -668,6 +690,7 @@ class PublicVineQueues(BaseModel):
     visibility_timeout: int = Field(alias="visibility_timeout")
 
 class PublicVineQueuesInsert(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     delay_seconds: NotRequired[Annotated[int, Field(alias="delay_seconds")]]
     fifo: NotRequired[Annotated[bool, Field(alias="fifo")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
@@ -678,6 +701,7 @@ class PublicVineQueuesInsert(TypedDict):
     visibility_timeout: NotRequired[Annotated[int, Field(alias="visibility_timeout")]]
 
 class PublicVineQueuesUpdate(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     delay_seconds: NotRequired[Annotated[int, Field(alias="delay_seconds")]]
     fifo: NotRequired[Annotated[bool, Field(alias="fifo")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
@@ -688,6 +712,7 @@ class PublicVineQueuesUpdate(TypedDict):
     visibility_timeout: NotRequired[Annotated[int, Field(alias="visibility_timeout")]]
 
 class PublicVineRepositories(BaseModel):
+    account_id: uuid.UUID = Field(alias="account_id")
     apps_destination_repo: Optional[str] = Field(alias="apps_destination_repo")
     apps_template_branch: Optional[str] = Field(alias="apps_template_branch")
     apps_template_repo: Optional[str] = Field(alias="apps_template_repo")
@@ -701,6 +726,7 @@ class PublicVineRepositories(BaseModel):
     vine_id: uuid.UUID = Field(alias="vine_id")
 
 class PublicVineRepositoriesInsert(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     apps_destination_repo: NotRequired[Annotated[Optional[str], Field(alias="apps_destination_repo")]]
     apps_template_branch: NotRequired[Annotated[Optional[str], Field(alias="apps_template_branch")]]
     apps_template_repo: NotRequired[Annotated[Optional[str], Field(alias="apps_template_repo")]]
@@ -714,6 +740,7 @@ class PublicVineRepositoriesInsert(TypedDict):
     vine_id: Annotated[uuid.UUID, Field(alias="vine_id")]
 
 class PublicVineRepositoriesUpdate(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     apps_destination_repo: NotRequired[Annotated[Optional[str], Field(alias="apps_destination_repo")]]
     apps_template_branch: NotRequired[Annotated[Optional[str], Field(alias="apps_template_branch")]]
     apps_template_repo: NotRequired[Annotated[Optional[str], Field(alias="apps_template_repo")]]
@@ -727,6 +754,7 @@ class PublicVineRepositoriesUpdate(TypedDict):
     vine_id: NotRequired[Annotated[uuid.UUID, Field(alias="vine_id")]]
 
 class PublicVineSecrets(BaseModel):
+    account_id: uuid.UUID = Field(alias="account_id")
     generate: bool = Field(alias="generate")
     id: uuid.UUID = Field(alias="id")
     length: int = Field(alias="length")
@@ -736,6 +764,7 @@ class PublicVineSecrets(BaseModel):
     vine_id: uuid.UUID = Field(alias="vine_id")
 
 class PublicVineSecretsInsert(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     generate: NotRequired[Annotated[bool, Field(alias="generate")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     length: NotRequired[Annotated[int, Field(alias="length")]]
@@ -745,6 +774,7 @@ class PublicVineSecretsInsert(TypedDict):
     vine_id: Annotated[uuid.UUID, Field(alias="vine_id")]
 
 class PublicVineSecretsUpdate(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     generate: NotRequired[Annotated[bool, Field(alias="generate")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     length: NotRequired[Annotated[int, Field(alias="length")]]
@@ -754,6 +784,7 @@ class PublicVineSecretsUpdate(TypedDict):
     vine_id: NotRequired[Annotated[uuid.UUID, Field(alias="vine_id")]]
 
 class PublicVineTopics(BaseModel):
+    account_id: uuid.UUID = Field(alias="account_id")
     id: uuid.UUID = Field(alias="id")
     name: str = Field(alias="name")
     status: PublicComponentStatus = Field(alias="status")
@@ -761,6 +792,7 @@ class PublicVineTopics(BaseModel):
     vine_id: uuid.UUID = Field(alias="vine_id")
 
 class PublicVineTopicsInsert(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     name: Annotated[str, Field(alias="name")]
     status: NotRequired[Annotated[PublicComponentStatus, Field(alias="status")]]
@@ -768,6 +800,7 @@ class PublicVineTopicsInsert(TypedDict):
     vine_id: Annotated[uuid.UUID, Field(alias="vine_id")]
 
 class PublicVineTopicsUpdate(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     name: NotRequired[Annotated[str, Field(alias="name")]]
     status: NotRequired[Annotated[PublicComponentStatus, Field(alias="status")]]
@@ -775,6 +808,7 @@ class PublicVineTopicsUpdate(TypedDict):
     vine_id: NotRequired[Annotated[uuid.UUID, Field(alias="vine_id")]]
 
 class PublicVines(BaseModel):
+    account_id: uuid.UUID = Field(alias="account_id")
     cloud_identity_id: Optional[uuid.UUID] = Field(alias="cloud_identity_id")
     created_at: datetime.datetime = Field(alias="created_at")
     environment_stage: PublicEnvironmentStage = Field(alias="environment_stage")
@@ -789,6 +823,7 @@ class PublicVines(BaseModel):
     vineyard_id: uuid.UUID = Field(alias="vineyard_id")
 
 class PublicVinesInsert(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     cloud_identity_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="cloud_identity_id")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     environment_stage: NotRequired[Annotated[PublicEnvironmentStage, Field(alias="environment_stage")]]
@@ -803,6 +838,7 @@ class PublicVinesInsert(TypedDict):
     vineyard_id: Annotated[uuid.UUID, Field(alias="vineyard_id")]
 
 class PublicVinesUpdate(TypedDict):
+    account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     cloud_identity_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="cloud_identity_id")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     environment_stage: NotRequired[Annotated[PublicEnvironmentStage, Field(alias="environment_stage")]]

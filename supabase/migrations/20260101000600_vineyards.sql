@@ -18,16 +18,22 @@ create trigger set_updated_at
 before update on public.vineyards
 for each row execute function private.tg_set_updated_at();
 
-create function private.vineyard_ids(p_role public.account_role)
-returns setof uuid
-language sql stable security definer set search_path = ''
+create function private.tg_vineyards__guard_account()
+returns trigger
+language plpgsql security definer set search_path = ''
 as $$
-  select v.id from public.vineyards as v
-  where v.account_id = any (array(select private.account_ids(p_role)));
+begin
+  perform private.raise_error('not_allowed', 'move a vineyard to another account');
+  return null;
+end;
 $$;
-comment on function private.vineyard_ids is
-  'The vineyards of accounts in which the caller has at least this role. For policies.';
-grant execute on function private.vineyard_ids to authenticated, service_role;
+comment on function private.tg_vineyards__guard_account is
+  'A vineyard stays in its account: whatever stands in it carries a copy of account_id, which policies read.';
+
+create trigger guard_account
+before update on public.vineyards
+for each row when (new.account_id <> old.account_id)
+execute function private.tg_vineyards__guard_account();
 
 alter table public.vineyards enable row level security;
 create policy vineyards_select on public.vineyards for select to authenticated

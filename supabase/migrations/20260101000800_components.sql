@@ -415,6 +415,17 @@ end;
 $$;
 comment on function private.tg_components__guard is 'Holds the moves of components.';
 
+create function private.tg_components__set_account()
+returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+  new.account_id := (select v.account_id from public.vines as v where v.id = new.vine_id);
+  return new;
+end;
+$$;
+comment on function private.tg_components__set_account is 'Copies the account of a component''s vine.';
+
 --------------------------------------------------------------------------------------------------
 -- The same for every kind: what a name may be, who may do what, what is guarded
 --------------------------------------------------------------------------------------------------
@@ -435,15 +446,21 @@ begin
       execute format('comment on constraint %I on %s is %L', v_name || '_name_check', v_kind.table_name,
         'name must be 1 to 63 lower-case letters, digits, - and _, from a letter on');
     end if;
+    execute format('alter table %s add column account_id uuid not null default nullif('''', '''')::uuid', v_kind.table_name);
+    execute format('comment on column %s.account_id is %L', v_kind.table_name,
+      'Its vine''s: copied by a trigger, so that policies need no join.');
+    execute format('create index %I on %s (account_id)', v_name || '_account_id_idx', v_kind.table_name);
+    execute format('create trigger set_account before insert or update of vine_id, account_id on %s '
+      'for each row execute function private.tg_components__set_account()', v_kind.table_name);
     execute format('alter table %s enable row level security', v_kind.table_name);
     execute format('create policy %I on %s for select to authenticated '
-      'using (vine_id = any (array(select private.vine_ids(''viewer''))))', v_name || '_select', v_kind.table_name);
+      'using (account_id = any (array(select private.account_ids(''viewer''))))', v_name || '_select', v_kind.table_name);
     execute format('create policy %I on %s for insert to authenticated '
-      'with check (vine_id = any (array(select private.vine_ids(''operator''))))', v_name || '_insert', v_kind.table_name);
+      'with check (account_id = any (array(select private.account_ids(''operator''))))', v_name || '_insert', v_kind.table_name);
     execute format('create policy %I on %s for update to authenticated '
-      'using (vine_id = any (array(select private.vine_ids(''operator''))))', v_name || '_update', v_kind.table_name);
+      'using (account_id = any (array(select private.account_ids(''operator''))))', v_name || '_update', v_kind.table_name);
     execute format('create policy %I on %s for delete to authenticated '
-      'using (vine_id = any (array(select private.vine_ids(''operator''))))', v_name || '_delete', v_kind.table_name);
+      'using (account_id = any (array(select private.account_ids(''operator''))))', v_name || '_delete', v_kind.table_name);
     execute format('grant select, delete on %s to authenticated, service_role', v_kind.table_name);
     execute format('grant insert (vine_id, %s) on %s to authenticated', v_columns, v_kind.table_name);
     execute format('grant update (%s) on %s to authenticated', v_columns, v_kind.table_name);

@@ -15,7 +15,7 @@ begin
   -- before the vine is locked: everyone locks workers first, then jobs, then vines
   perform private.sweep_lost_workers();
   select v.* into v_vine from public.vines as v
-  where v.id = p_vine_id and v.id = any (array(select private.vine_ids('viewer')))
+  where v.id = p_vine_id and v.account_id = any (array(select private.account_ids('viewer')))
   for update;
   if not found then
     perform private.raise_error('not_found', 'vine', p_vine_id::text);

@@ -37,7 +37,7 @@ as $$
   ), '{}')
   from jsonb_object_keys(coalesce(p_before, '{}') || coalesce(p_after, '{}')) as k (key)
   where p_before -> k.key is distinct from p_after -> k.key
-    and k.key not in ('updated_at', 'created_at')
+    and k.key not in ('updated_at', 'created_at', 'account_id')
     -- on an insert or delete, what was never set says nothing
     and coalesce(nullif(p_before -> k.key, 'null'), nullif(p_after -> k.key, 'null')) is not null;
 $$;

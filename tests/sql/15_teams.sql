@@ -1,6 +1,6 @@
 -- Teams: making one, joining, changing roles, leaving, and what goes with a member and with a team.
 begin;
-select plan(62);
+select plan(63);
 
 create temporary table t on commit drop as
 select tests.sign_up('owner') as owner, tests.sign_up('second') as second, tests.sign_up('admin') as admin,
@@ -234,12 +234,14 @@ select results_eq($$ select pg_temp.sees_job(admin), pg_temp.sees_job(owner) fro
 -- Teams and users go
 --------------------------------------------------------------------------------------------------
 
-update public.vineyards set account_id = (select team from t) where id = (select vineyard_id from public.vines where id = (select vine from work));
-update public.cloud_identities set account_id = (select team from t) where user_id = (select owner from t);
-update public.vines set status = 'QUEUED' where id = (select vine from work);
+with made as (insert into public.vineyards (account_id, name) select team, 'one' from t returning id)
+insert into public.vines (vineyard_id, project_name, region) select id, 'shop', 'x' from made;
+update public.vines set status = 'QUEUED' where account_id = (select team from t);
 select results_eq($$ select pg_temp.try(admin, format('select public.delete_account(%L)', team)), pg_temp.try(owner, format('select public.delete_account(%L)', team)) from t $$,
   $$ values ('not_allowed', 'vine_not_deletable') $$, 'a team whose vine may have resources is not deleted');
-update public.vines set status = 'DRAFT' where id = (select vine from work);
+update public.vines set status = 'DRAFT' where account_id = (select team from t);
+select throws_ok($$ update public.vineyards set account_id = (select personal from t) where account_id = (select team from t) $$, 'PT403', null,
+  'a vineyard stays in its account');
 select is(pg_temp.try(owner, format('select public.delete_account(%L)', team)), 'ok', 'one whose vines have none is, by its owner') from t;
 
 -- second has been an admin as long as admin has; ties go by id

@@ -17,10 +17,10 @@ select matches(public.register_cloud_tendril('pool', (select stranger from t)) -
 select tests.act_as_owner();
 update t set cloud = (select id from public.workers where user_id = (select stranger from t) and mode = 'cloud-hosted');
 
-select ok((select account_id from public.vineyards as y join public.vines as v on v.vineyard_id = y.id where v.id = (select vine from t))
+select ok((select y.account_id from public.vineyards as y join public.vines as v on v.vineyard_id = y.id where v.id = (select vine from t))
   in (select private.served_account_ids((select cloud from t))), 'it serves an account that has no Tendril');
 update t set worker = tests.tendril(owner);
-select ok((select account_id from public.vineyards as y join public.vines as v on v.vineyard_id = y.id where v.id = (select vine from t))
+select ok((select y.account_id from public.vineyards as y join public.vines as v on v.vineyard_id = y.id where v.id = (select vine from t))
   not in (select private.served_account_ids((select cloud from t))), 'and not one that has');
 select set_eq(format('select private.served_account_ids(%L)', worker), format('select id from public.accounts where personal_user_id = %L', owner),
   'a self-hosted one serves its owner''s account') from t;
