@@ -30,6 +30,7 @@ comment on column public.workers.token_hash is
   'SHA-256 of a token with 192 random bits: tells which token is in use and proves nothing.';
 comment on column public.workers.removed_at is 'Removed ones stay, because jobs name them.';
 create index workers_user_id_idx on public.workers (user_id);
+create index workers_heard_of_idx on public.workers (last_heartbeat) where status <> 'OFFLINE';
 create index workers_release_id_idx on public.workers (release_id);
 
 create function private.heartbeat_interval()

@@ -69,22 +69,25 @@ comment on column public.provision_jobs.plan_job_id is 'The PLAN whose saved pla
 comment on column public.provision_jobs.approval_required is 'Nobody claims it before it is approved.';
 comment on column public.provision_jobs.approved_by is 'Who approved it.';
 comment on column public.provision_jobs.timeout_seconds is 'How long it may run once started; that of its type unless given.';
-comment on column public.provision_jobs.deadline is 'When the database tells its Tendril to stop; null while it does not run.';
+comment on column public.provision_jobs.deadline is 'When the database steps in if the job has not moved on: not started, not ended, not stopped. Null while no Tendril has it.';
 comment on column public.provision_jobs.created_at is 'Time of the call, not of its transaction: the order of the queue.';
 
-create index provision_jobs_queued_idx on public.provision_jobs (priority, created_at, id)
-  where status = 'QUEUED' and (not approval_required or approved_at is not null);
+-- every change of status moves a row in all of its indexes, so they are few, and partial where they can be
 create unique index provision_jobs_running_idx on public.provision_jobs (vine_id)
   where status in ('CLAIMED', 'PROCESSING');
+create index provision_jobs_waiting_idx on public.provision_jobs (vine_id, priority, created_at, id)
+  where status = 'QUEUED' and (not approval_required or approved_at is not null);
 create index provision_jobs_leased_idx on public.provision_jobs (worker_id)
+  where status in ('CLAIMED', 'PROCESSING');
+create index provision_jobs_deadline_idx on public.provision_jobs (deadline)
   where status in ('CLAIMED', 'PROCESSING');
 create index provision_jobs_account_id_idx on public.provision_jobs (account_id, created_at desc);
 create index provision_jobs_vine_id_idx on public.provision_jobs (vine_id, created_at desc);
 create index provision_jobs_vineyard_id_idx on public.provision_jobs (vineyard_id);
 create index provision_jobs_cloud_identity_id_idx on public.provision_jobs (cloud_identity_id);
-create index provision_jobs_worker_id_idx on public.provision_jobs (worker_id);
-create index provision_jobs_plan_job_id_idx on public.provision_jobs (plan_job_id);
-create index provision_jobs_approved_by_idx on public.provision_jobs (approved_by);
+create index provision_jobs_worker_id_idx on public.provision_jobs (worker_id) where worker_id is not null;
+create index provision_jobs_plan_job_id_idx on public.provision_jobs (plan_job_id) where plan_job_id is not null;
+create index provision_jobs_approved_by_idx on public.provision_jobs (approved_by) where approved_by is not null;
 
 --------------------------------------------------------------------------------------------------
 -- Life cycle

@@ -5,40 +5,90 @@
 -- afterwards is refused. Locks are taken in one order: workers, jobs, vines.
 
 --------------------------------------------------------------------------------------------------
--- Lost Tendrils
+-- Lost and overdue jobs
 --------------------------------------------------------------------------------------------------
 
-create function private.resolve_lost_job(p_job public.provision_jobs)
+create function private.grace(p_mode public.worker_mode)
+returns interval
+language sql immutable set search_path = ''
+as $$
+  select case p_mode when 'self-hosted' then private.lease_duration() else interval '5 minutes' end
+$$;
+comment on function private.grace is
+  'How long after a claim a Tendril may be silent; longer where its machine has yet to start.';
+
+create function private.start_limit()
+returns interval
+language sql immutable set search_path = ''
+as $$ select interval '5 minutes' $$;
+comment on function private.start_limit is 'A job that is claimed and not started for so long goes back to the queue.';
+
+create function private.stop_limit()
+returns interval
+language sql immutable set search_path = ''
+as $$ select interval '10 minutes' $$;
+comment on function private.stop_limit is
+  'How long a job that was asked to stop may take; Terraform needs a while to save what it has made.';
+
+create function private.timed_out(p_job public.provision_jobs)
+returns boolean
+language sql immutable set search_path = ''
+as $$
+  select coalesce(p_job.cancel_requested_at >= p_job.started_at + make_interval(secs => p_job.timeout_seconds), false)
+$$;
+comment on function private.timed_out is 'Whether a job was asked to stop because its time was over, and not by a person.';
+
+create function private.request_stop(p_job_id uuid)
+returns public.provision_jobs
+language sql volatile security definer set search_path = ''
+as $$
+  update public.provision_jobs
+  set cancel_requested_at = coalesce(cancel_requested_at, now()),
+      deadline = coalesce(cancel_requested_at, now()) + private.stop_limit()
+  where id = p_job_id and status = 'PROCESSING'
+  returning *;
+$$;
+comment on function private.request_stop is
+  'Asks for a running job to stop: heartbeats tell its Tendril, and the sweep ends it by force where that does not help.';
+
+create function private.end_job(p_job public.provision_jobs, p_status public.provision_job_status, p_message text)
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  update public.provision_jobs
+  set status = p_status, completed_at = now(), deadline = null, error_message = p_message
+  where id = p_job.id;
+  perform private.settle_vine(p_job, p_status);
+end;
+$$;
+comment on function private.end_job is 'Ends a job in its Tendril''s place. For the functions below.';
+
+create function private.resolve_lost_job(p_job public.provision_jobs, p_how text default 'was lost')
 returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_reads_only constant boolean := p_job.job_type in ('PLAN', 'CONNECTION_TEST', 'FETCH_RESOURCES');
+  v_harmless constant boolean := p_job.status = 'CLAIMED'
+    or (select t.reads_only from public.job_types as t where t.job_type = p_job.job_type);
 begin
   -- whoever happens to sweep is not who does this
   perform set_config('vintner.acting', 'database', true);
-  if v_reads_only and p_job.cancel_requested_at is not null then
-    perform private.append_system_log(p_job, 'The Tendril was lost; the job is cancelled, as was asked.');
-    update public.provision_jobs set status = 'CANCELLED', completed_at = now() where id = p_job.id;
-  elsif (p_job.status = 'CLAIMED' or v_reads_only) and p_job.attempt < 3 then
-    perform private.append_system_log(p_job, 'The Tendril was lost; the job is back in the queue.');
+  if v_harmless and p_job.cancel_requested_at is not null and not private.timed_out(p_job) then
+    perform private.append_system_log(p_job, format('The Tendril %s; the job is cancelled, as was asked.', p_how));
+    perform private.end_job(p_job, 'CANCELLED', null);
+  elsif v_harmless and p_job.cancel_requested_at is null and p_job.attempt < 3 then
+    perform private.append_system_log(p_job, format('The Tendril %s; the job is back in the queue.', p_how));
     update public.provision_jobs
-    set status = 'QUEUED', worker_id = null, claimed_at = null, started_at = null
+    set status = 'QUEUED', worker_id = null, claimed_at = null, started_at = null, deadline = null
     where id = p_job.id;
   else
-    perform private.append_system_log(p_job, 'The Tendril was lost; the job has failed.');
-    update public.provision_jobs
-    set status = 'FAILED',
-        completed_at = now(),
-        error_message = case
-          when p_job.status = 'CLAIMED' or v_reads_only then
-            'Its Tendril was lost. Nothing was changed; run it again.'
-          else
-            'Its Tendril was lost while Terraform ran. Check in the cloud what was made or removed, then run it again: '
-            'the state knows what had been saved.'
-        end
-    where id = p_job.id;
-    perform private.settle_vine(p_job, 'FAILED');
+    perform private.append_system_log(p_job, format('The Tendril %s; the job has failed.', p_how));
+    perform private.end_job(p_job, 'FAILED', format('Its Tendril %s', p_how) || case
+      when v_harmless then '. Nothing was changed; run it again.'
+      else ' while Terraform ran. Check in the cloud what was made or removed, then run it again: '
+        'the state knows what had been saved.'
+    end);
   end if;
   perform set_config('vintner.acting', '', true);
 end;
@@ -46,39 +96,120 @@ $$;
 comment on function private.resolve_lost_job is
   'Puts back what did no harm, three attempts at most; fails what may have. For the sweep and heartbeats.';
 
-create function private.sweep_lost_workers()
+create function private.resolve_overdue_job(p_job public.provision_jobs)
 returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if p_job.status = 'CLAIMED' then
+    perform private.resolve_lost_job(p_job, 'did not start it');
+  elsif p_job.cancel_requested_at is null then
+    perform private.append_system_log(
+      p_job, format('The job has run for its %s seconds; its Tendril is asked to stop it.', p_job.timeout_seconds));
+    perform private.request_stop(p_job.id);
+  else
+    perform set_config('vintner.acting', 'database', true);
+    perform private.append_system_log(p_job, 'The Tendril did not stop the job; it is ended by force.');
+    perform private.end_job(
+      p_job,
+      case when private.timed_out(p_job) then 'FAILED' else 'CANCELLED' end::public.provision_job_status,
+      case when private.timed_out(p_job) then format('It ran longer than %s seconds', p_job.timeout_seconds)
+        else 'It was cancelled' end
+      || ' and did not stop when asked to. Check in the cloud what was made or removed before it runs again.');
+    perform set_config('vintner.acting', '', true);
+  end if;
+end;
+$$;
+comment on function private.resolve_overdue_job is
+  'What happens at a job''s deadline: an unstarted one goes back, a running one is asked to stop, and then made to. For the sweep.';
+
+create function private.lock_vine(p_vine_id uuid)
+returns boolean
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  perform from public.vines where id = p_vine_id for no key update skip locked;
+  return found or p_vine_id is null;
+end;
+$$;
+comment on function private.lock_vine is
+  'Locks a vine unless another holds it. For whoever works on several: with no waiting there is no deadlock.';
+
+create function private.lose_jobs(p_worker_id uuid, p_except uuid[])
+returns boolean
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_job public.provision_jobs;
+  v_all boolean := true;
 begin
-  if not pg_try_advisory_xact_lock(hashtext('vintner.sweep_lost_workers')) then
+  for v_job in
+    select * from public.provision_jobs
+    where worker_id = p_worker_id and status in ('CLAIMED', 'PROCESSING') and not id = any (p_except)
+    for update
+  loop
+    if private.lock_vine(v_job.vine_id) then
+      perform private.resolve_lost_job(v_job);
+    else
+      v_all := false;
+    end if;
+  end loop;
+  return v_all;
+end;
+$$;
+comment on function private.lose_jobs is
+  'Resolves the jobs of a Tendril that no longer runs them; false where some must wait for the next call because their '
+  'vines are in use. For the sweep, heartbeats and removals, which hold the Tendril''s lock.';
+
+create function private.sweep()
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_now constant timestamptz := now();
+  v_worker public.workers;
+  v_job public.provision_jobs;
+begin
+  -- one look into each of two indexes; most calls end here
+  if not exists (
+    select from public.workers where status <> 'OFFLINE' and last_heartbeat < v_now - private.lease_duration()
+  ) and not exists (
+    select from public.provision_jobs where status in ('CLAIMED', 'PROCESSING') and deadline < v_now
+  ) then
+    return;
+  elsif not pg_try_advisory_xact_lock(hashtext('vintner.sweep')) then
     return;
   end if;
-  update public.workers set status = 'OFFLINE'
-  where id in (
-    select id from public.workers
-    where status <> 'OFFLINE' and last_heartbeat < now() - private.lease_duration()
-    for update skip locked
-  );
-  for v_job in
-    select j.*
-    from public.provision_jobs as j
-    join public.workers as w on w.id = j.worker_id
-    where j.status in ('CLAIMED', 'PROCESSING')
-      and greatest(w.last_heartbeat, j.claimed_at) < now() - private.lease_duration()
-    for update of j skip locked
+  for v_worker in
+    select w.* from public.workers as w
+    where w.status <> 'OFFLINE' and w.last_heartbeat < v_now - private.lease_duration()
+      and not exists (
+        select from public.provision_jobs as j
+        where j.worker_id = w.id and j.status in ('CLAIMED', 'PROCESSING')
+          and j.claimed_at > greatest(w.last_heartbeat, v_now - private.grace(w.mode))
+      )
+    for update of w skip locked
   loop
-    perform private.resolve_lost_job(v_job);
+    if private.lose_jobs(v_worker.id, '{}') then
+      update public.workers set status = 'OFFLINE' where id = v_worker.id;
+    end if;
+  end loop;
+  for v_job in
+    select * from public.provision_jobs
+    where status in ('CLAIMED', 'PROCESSING') and deadline < v_now
+    for update skip locked
+  loop
+    if private.lock_vine(v_job.vine_id) then
+      perform private.resolve_overdue_job(v_job);
+    end if;
   end loop;
 end;
 $$;
-comment on function private.sweep_lost_workers is
-  'Finds Tendrils unheard of and resolves their jobs; one sweep at a time. Run by heartbeats, claims and enqueues.';
+comment on function private.sweep is
+  'Finds Tendrils unheard of and jobs past their deadline; one sweep at a time. Run by heartbeats, claims and enqueues.';
 
 --------------------------------------------------------------------------------------------------
--- Heartbeat, claim, start, complete
+-- Heartbeat, and the fence
 --------------------------------------------------------------------------------------------------
 
 create function private.current_worker()
@@ -128,7 +259,6 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_worker constant public.workers := private.current_worker();
-  v_job public.provision_jobs;
 begin
   update public.workers
   set last_heartbeat = now(),
@@ -138,17 +268,18 @@ begin
   where id = v_worker.id;
   -- what it claimed and no longer runs was lost with an earlier process of it; a claim whose answer
   -- is still under way is not
-  for v_job in
-    select * from public.provision_jobs
-    where worker_id = v_worker.id
-      and status in ('CLAIMED', 'PROCESSING')
-      and not id = any (p_running_job_ids)
-      and claimed_at < now() - private.heartbeat_interval()
-    for update skip locked
-  loop
-    perform private.resolve_lost_job(v_job);
-  end loop;
-  perform private.sweep_lost_workers();
+  if not private.lose_jobs(v_worker.id, case
+    when p_status = 'OFFLINE' then '{}'
+    else p_running_job_ids || array(
+      select j.id from public.provision_jobs as j
+      where j.worker_id = v_worker.id and j.status in ('CLAIMED', 'PROCESSING')
+        and j.claimed_at >= now() - private.heartbeat_interval()
+    )
+  end) and p_status = 'OFFLINE' then
+    -- the sweep must find it once more
+    update public.workers set status = 'DRAINING' where id = v_worker.id;
+  end if;
+  perform private.sweep();
   return jsonb_build_object(
     'interval_seconds', extract(epoch from private.heartbeat_interval())::integer,
     'lease_seconds', extract(epoch from private.lease_duration())::integer,
@@ -181,166 +312,3 @@ comment on function public.heartbeat is
   'A Tendril''s sign of life, naming the jobs it runs; renews their leases. Answers interval_seconds, lease_seconds, '
   'cancel_job_ids (stop these) and lost_job_ids (no longer its own). For Tendrils.';
 grant execute on function public.heartbeat to authenticated;
-
-create function private.claim_next_job(p_worker_id uuid)
-returns public.provision_jobs
-language plpgsql volatile security definer set search_path = ''
-as $$
-declare
-  v_worker public.workers;
-  v_job public.provision_jobs;
-begin
-  perform private.sweep_lost_workers();
-  v_worker := private.current_worker();
-  if p_worker_id is distinct from v_worker.id then
-    perform private.raise_error('not_allowed', 'claim jobs for another Tendril');
-  elsif v_worker.status <> 'ONLINE' then
-    perform private.raise_error('worker_unavailable', v_worker.name, v_worker.status::text);
-  end if;
-  select j.* into v_job
-  from public.provision_jobs as j
-  where j.status = 'QUEUED'
-    and (not j.approval_required or j.approved_at is not null)
-    and j.account_id = any (array(select private.served_account_ids(v_worker.id)))
-    and not exists (
-      select from public.provision_jobs as r
-      where r.vine_id = j.vine_id and r.status in ('CLAIMED', 'PROCESSING')
-    )
-  order by j.priority, j.created_at, j.id
-  for update of j skip locked
-  limit 1;
-  if not found then
-    return null;
-  end if;
-  update public.provision_jobs
-  set status = 'CLAIMED', worker_id = v_worker.id, claimed_at = now(), attempt = attempt + 1
-  where id = v_job.id
-  returning * into v_job;
-  return v_job;
-exception
-  -- another Tendril has just claimed another job of this vine
-  when unique_violation then
-    return null;
-end;
-$$;
-comment on function private.claim_next_job is 'See public.claim_next_job.';
-grant execute on function private.claim_next_job to authenticated;
-
-create function private.served_account_ids(p_worker_id uuid)
-returns setof uuid
-language sql stable security definer set search_path = ''
-as $$
-  select m.account_id
-  from public.workers as w
-  join public.accounts_memberships as m on m.user_id = w.user_id
-  where w.id = p_worker_id and w.mode = 'self-hosted' and m.role >= 'admin'
-  union all
-  select a.id
-  from public.workers as w
-  cross join public.accounts as a
-  where w.id = p_worker_id and w.mode = 'cloud-hosted' and not exists (
-    select
-    from public.accounts_memberships as m
-    join public.workers as own on own.user_id = m.user_id
-    where m.account_id = a.id and m.role >= 'admin' and own.mode = 'self-hosted' and own.removed_at is null
-  );
-$$;
-comment on function private.served_account_ids is
-  'A self-hosted Tendril serves the accounts that its owner administers, for it is handed their credentials; '
-  'a cloud-hosted one those that have none of their own.';
-
-create function public.claim_next_job(p_worker_id uuid)
-returns public.provision_jobs
-language sql volatile set search_path = ''
-as $$ select private.claim_next_job(p_worker_id) $$;
-comment on function public.claim_next_job is
-  'Claims the oldest job that this Tendril may run, or nothing (all columns null). Jobs of a busy vine are passed over. '
-  'For Tendrils that are ONLINE.';
-grant execute on function public.claim_next_job to authenticated;
-
-create function private.start_job(p_job_id uuid, p_attempt integer)
-returns public.provision_jobs
-language plpgsql volatile security definer set search_path = ''
-as $$
-declare
-  v_job public.provision_jobs := private.held_job(p_job_id, p_attempt);
-begin
-  if v_job.status = 'PROCESSING' then
-    return v_job;
-  end if;
-  update public.provision_jobs set status = 'PROCESSING', started_at = now()
-  where id = v_job.id returning * into v_job;
-  if v_job.job_type = 'DEPLOY' then
-    update public.vines set status = 'PROVISIONING' where id = v_job.vine_id;
-    perform private.move_changed_components(v_job.vine_id);
-    perform private.move_components(v_job.vine_id, '{PENDING,FAILED}', 'CREATING');
-  elsif v_job.job_type = 'DESTROY' then
-    update public.vines set status = 'DESTROYING' where id = v_job.vine_id;
-    perform private.move_components(v_job.vine_id, '{ACTIVE,FAILED}', 'DESTROYING');
-  end if;
-  return v_job;
-end;
-$$;
-comment on function private.start_job is 'See public.start_job.';
-grant execute on function private.start_job to authenticated;
-
-create function public.start_job(p_job_id uuid, p_attempt integer)
-returns public.provision_jobs
-language sql volatile set search_path = ''
-as $$ select private.start_job(p_job_id, p_attempt) $$;
-comment on function public.start_job is
-  'Says that execution begins: CLAIMED to PROCESSING, and the vine with it. For the Tendril that holds the job.';
-grant execute on function public.start_job to authenticated;
-
-create function private.complete_job(
-  p_job_id uuid,
-  p_attempt integer,
-  p_status public.provision_job_status,
-  p_error_message text,
-  p_outputs jsonb,
-  p_execution_metadata jsonb
-)
-returns public.provision_jobs
-language plpgsql volatile security definer set search_path = ''
-as $$
-declare
-  v_job public.provision_jobs := private.held_job(p_job_id, p_attempt);
-begin
-  if p_status is null or p_status not in ('SUCCESS', 'FAILED', 'CANCELLED') then
-    perform private.raise_error('invalid_input', 'A job ends as SUCCESS, FAILED or CANCELLED.');
-  end if;
-  update public.provision_jobs
-  set status = p_status,
-      completed_at = now(),
-      error_message = p_error_message,
-      execution_metadata = execution_metadata || coalesce(p_execution_metadata, '{}')
-        || case when p_outputs is null then '{}' else jsonb_build_object('outputs', p_outputs) end
-  where id = v_job.id
-  returning * into v_job;
-  perform private.settle_vine(v_job, p_status);
-  if p_status = 'SUCCESS' and v_job.job_type = 'DEPLOY' and p_outputs is not null then
-    perform private.fill_in_outputs(v_job.vine_id, p_outputs);
-  end if;
-  return v_job;
-end;
-$$;
-comment on function private.complete_job is 'See public.complete_job.';
-grant execute on function private.complete_job to authenticated;
-
-create function public.complete_job(
-  p_job_id uuid,
-  p_attempt integer,
-  p_status public.provision_job_status,
-  p_error_message text default null,
-  p_outputs jsonb default null,
-  p_execution_metadata jsonb default null
-)
-returns public.provision_jobs
-language sql volatile set search_path = ''
-as $$
-  select private.complete_job(p_job_id, p_attempt, p_status, p_error_message, p_outputs, p_execution_metadata)
-$$;
-comment on function public.complete_job is
-  'Ends a job as SUCCESS, FAILED or CANCELLED and moves its vine and components. p_outputs holds Terraform''s outputs '
-  'that are not sensitive, by component. For the Tendril that holds the job.';
-grant execute on function public.complete_job to authenticated;

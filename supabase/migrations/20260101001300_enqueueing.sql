@@ -13,7 +13,7 @@ declare
   v_label text;
 begin
   -- before the vine is locked: everyone locks workers first, then jobs, then vines
-  perform private.sweep_lost_workers();
+  perform private.sweep();
   select v.* into v_vine from public.vines as v
   where v.id = p_vine_id and v.account_id = any (array(select private.account_ids('viewer')))
   for update;

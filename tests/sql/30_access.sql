@@ -288,7 +288,9 @@ from (values
   ('authenticated', 'start_job'),
   ('authenticated', 'transfer_ownership'),
   ('authenticated', 'unlock_terraform_state'),
+  ('authenticated', 'waiting_on'),
   ('service_role',  'name_prefix state_path'),
+  ('service_role',  'waiting_on'),
   ('service_role',  'register_cloud_tendril')
 ) as c (who, names)
 cross join lateral regexp_split_to_table(c.names, ' ') as f (name);

@@ -1,0 +1,220 @@
+-- Claims, and what the Tendril that holds a job says of it: that it begins, and how it ended.
+
+create function private.has_own_tendril(p_account_id uuid)
+returns boolean
+language sql stable security definer set search_path = ''
+as $$
+  select exists (
+    select
+    from public.accounts_memberships as m
+    join public.workers as w on w.user_id = m.user_id
+    where m.account_id = p_account_id and m.role >= 'admin' and w.mode = 'self-hosted' and w.removed_at is null
+  );
+$$;
+comment on function private.has_own_tendril is 'Whether an admin of the account has a self-hosted Tendril. For claims.';
+
+create function private.served_account_ids(p_worker_id uuid)
+returns setof uuid
+language sql stable security definer set search_path = ''
+as $$
+  select m.account_id
+  from public.workers as w
+  join public.accounts_memberships as m on m.user_id = w.user_id
+  where w.id = p_worker_id and w.mode = 'self-hosted' and m.role >= 'admin'
+  union all
+  select a.id
+  from public.workers as w
+  cross join public.accounts as a
+  where w.id = p_worker_id and w.mode = 'cloud-hosted' and not private.has_own_tendril(a.id);
+$$;
+comment on function private.served_account_ids is
+  'A self-hosted Tendril serves the accounts that its owner administers, for it is handed their credentials; '
+  'a cloud-hosted one those that have none of their own.';
+
+create function private.waiting_account_ids()
+returns setof uuid
+language sql stable security definer set search_path = ''
+as $$
+  -- from one account to the next by index, however many jobs each has
+  with recursive waiting (account_id) as (
+    (select n.account_id from private.next_jobs as n order by n.account_id limit 1)
+    union all
+    select (
+      select n.account_id from private.next_jobs as n
+      where n.account_id > w.account_id order by n.account_id limit 1
+    )
+    from waiting as w
+    where w.account_id is not null
+  )
+  select w.account_id from waiting as w where w.account_id is not null;
+$$;
+comment on function private.waiting_account_ids is 'The accounts that have a job to claim. For claims.';
+
+create function private.claim_next_job(p_worker_id uuid)
+returns public.provision_jobs
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_worker public.workers;
+  v_account_id uuid;
+  v_job_id uuid;
+  v_job public.provision_jobs;
+begin
+  perform private.sweep();
+  select * into v_worker from public.workers
+  where id = p_worker_id and id = private.current_user_id() and removed_at is null;
+  if not found then
+    perform private.raise_error('not_allowed', 'claim jobs: a Tendril does so, for itself');
+  elsif v_worker.status <> 'ONLINE' then
+    perform private.raise_error('worker_unavailable', v_worker.name, v_worker.status::text);
+  end if;
+  -- by their first jobs, so that age and priority count across accounts
+  for v_account_id in
+    select s.account_id
+    from (
+      select m.account_id from public.accounts_memberships as m
+      where v_worker.mode = 'self-hosted' and m.user_id = v_worker.user_id and m.role >= 'admin'
+      union all
+      select w.account_id from private.waiting_account_ids() as w (account_id)
+      where v_worker.mode = 'cloud-hosted' and not private.has_own_tendril(w.account_id)
+    ) as s
+    cross join lateral (
+      select n.priority, n.created_at, n.job_id from private.next_jobs as n
+      where n.account_id = s.account_id
+      order by n.priority, n.created_at, n.job_id
+      limit 1
+    ) as f
+    order by f.priority, f.created_at, f.job_id
+  loop
+    -- only now, so that asking in vain writes nothing; nobody finds it lost, or removes it, before its claim
+    perform from public.workers where id = v_worker.id and status = 'ONLINE' and removed_at is null for share;
+    exit when not found;
+    select n.job_id into v_job_id
+    from private.next_jobs as n
+    join public.provision_jobs as j on j.id = n.job_id
+    where n.account_id = v_account_id and j.status = 'QUEUED'
+    order by n.priority, n.created_at, n.job_id
+    limit 1
+    for update of n, j skip locked;
+    exit when v_job_id is not null;
+  end loop;
+  if v_job_id is null then
+    return null;
+  end if;
+  delete from private.next_jobs where job_id = v_job_id;
+  update public.provision_jobs
+  set status = 'CLAIMED', worker_id = v_worker.id, claimed_at = now(), attempt = attempt + 1,
+      deadline = now() + private.start_limit()
+  where id = v_job_id
+  returning * into v_job;
+  return v_job;
+end;
+$$;
+comment on function private.claim_next_job is 'See public.claim_next_job.';
+grant execute on function private.claim_next_job to authenticated;
+
+create function public.claim_next_job(p_worker_id uuid)
+returns public.provision_jobs
+language sql volatile set search_path = ''
+as $$ select private.claim_next_job(p_worker_id) $$;
+comment on function public.claim_next_job is
+  'Claims the first job that this Tendril may run, by priority and age, or nothing (all columns null). Jobs of a busy '
+  'vine and those that wait for an approval are passed over. '
+  'For Tendrils that are ONLINE.';
+grant execute on function public.claim_next_job to authenticated;
+
+create function private.start_job(p_job_id uuid, p_attempt integer)
+returns public.provision_jobs
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_job public.provision_jobs := private.held_job(p_job_id, p_attempt);
+begin
+  if v_job.status = 'PROCESSING' then
+    return v_job;
+  end if;
+  update public.provision_jobs set status = 'PROCESSING', started_at = now(), deadline = now() + make_interval(secs => timeout_seconds)
+  where id = v_job.id returning * into v_job;
+  if v_job.job_type = 'DEPLOY' then
+    update public.vines set status = 'PROVISIONING' where id = v_job.vine_id;
+    perform private.move_changed_components(v_job.vine_id);
+    perform private.move_components(v_job.vine_id, '{PENDING,FAILED}', 'CREATING');
+  elsif v_job.job_type = 'DESTROY' then
+    update public.vines set status = 'DESTROYING' where id = v_job.vine_id;
+    perform private.move_components(v_job.vine_id, '{ACTIVE,FAILED}', 'DESTROYING');
+  end if;
+  return v_job;
+end;
+$$;
+comment on function private.start_job is 'See public.start_job.';
+grant execute on function private.start_job to authenticated;
+
+create function public.start_job(p_job_id uuid, p_attempt integer)
+returns public.provision_jobs
+language sql volatile set search_path = ''
+as $$ select private.start_job(p_job_id, p_attempt) $$;
+comment on function public.start_job is
+  'Says that execution begins: CLAIMED to PROCESSING, and the vine with it. For the Tendril that holds the job.';
+grant execute on function public.start_job to authenticated;
+
+create function private.complete_job(
+  p_job_id uuid,
+  p_attempt integer,
+  p_status public.provision_job_status,
+  p_error_message text,
+  p_outputs jsonb,
+  p_execution_metadata jsonb
+)
+returns public.provision_jobs
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_job public.provision_jobs;
+begin
+  if p_status is null or p_status not in ('SUCCESS', 'FAILED', 'CANCELLED') then
+    perform private.raise_error('invalid_input', 'A job ends as SUCCESS, FAILED or CANCELLED.');
+  end if;
+  select * into v_job from public.provision_jobs
+  where id = p_job_id and worker_id = private.current_user_id() and attempt = p_attempt
+  for update;
+  -- it has said so before, and the answer was lost
+  if v_job.status = p_status then
+    return v_job;
+  end if;
+  v_job := private.held_job(p_job_id, p_attempt);
+  update public.provision_jobs
+  set status = p_status,
+      completed_at = now(),
+      deadline = null,
+      error_message = p_error_message,
+      execution_metadata = execution_metadata || coalesce(p_execution_metadata, '{}')
+        || case when p_outputs is null then '{}' else jsonb_build_object('outputs', p_outputs) end
+  where id = v_job.id
+  returning * into v_job;
+  perform private.settle_vine(v_job, p_status);
+  if p_status = 'SUCCESS' and v_job.job_type = 'DEPLOY' and p_outputs is not null then
+    perform private.fill_in_outputs(v_job.vine_id, p_outputs);
+  end if;
+  return v_job;
+end;
+$$;
+comment on function private.complete_job is 'See public.complete_job.';
+grant execute on function private.complete_job to authenticated;
+
+create function public.complete_job(
+  p_job_id uuid,
+  p_attempt integer,
+  p_status public.provision_job_status,
+  p_error_message text default null,
+  p_outputs jsonb default null,
+  p_execution_metadata jsonb default null
+)
+returns public.provision_jobs
+language sql volatile set search_path = ''
+as $$
+  select private.complete_job(p_job_id, p_attempt, p_status, p_error_message, p_outputs, p_execution_metadata)
+$$;
+comment on function public.complete_job is
+  'Ends a job as SUCCESS, FAILED or CANCELLED and moves its vine and components; said again, it changes nothing. '
+  'p_outputs holds Terraform''s outputs that are not sensitive, by component. For the Tendril that holds the job.';
+grant execute on function public.complete_job to authenticated;
