@@ -8,7 +8,7 @@ as $$
   select exists (
     select
     from public.workers as w
-    where w.id = p_worker_id and w.removed_at is null and (
+    where w.id = p_worker_id and (
       w.mode = 'cloud-hosted' or exists (
         select from public.accounts_memberships as m
         where m.account_id = p_account_id and m.user_id = w.user_id and m.role >= 'admin'
@@ -17,8 +17,8 @@ as $$
   );
 $$;
 comment on function private.serves is
-  'Whether a Tendril may keep a job of this account that it has claimed. For held_job: a claim that was under way while '
-  'its owner was removed is refused there.';
+  'Whether a Tendril, a removed one too, may still report on a job of this account. For held_job: a claim that was under '
+  'way while its owner was removed is refused there.';
 
 create function private.tg_accounts_memberships__resolve_jobs()
 returns trigger
@@ -40,7 +40,7 @@ begin
     order by j.id
     for update of j
   loop
-    perform private.resolve_lost_job(v_job);
+    perform private.resolve_lost_job(v_job, 'was withdrawn from this account');
   end loop;
   return null;
 end;
