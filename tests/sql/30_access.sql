@@ -267,6 +267,7 @@ select f.name as function_name, c.who
 from (values
   ('authenticated', 'accept_invitation'),
   ('authenticated', 'append_job_logs'),
+  ('authenticated', 'apply_manifest'),
   ('authenticated', 'cancel_job'),
   ('authenticated', 'claim_next_job'),
   ('authenticated', 'complete_job'),

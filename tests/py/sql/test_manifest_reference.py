@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import psycopg
+import pytest
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "manifest.md"
 STAGES = ("development", "staging", "production")
@@ -77,3 +78,19 @@ def test_reference_agrees_with_the_stages(database: str) -> None:
             for kind, column, stage, value in connection.execute(SETTINGS)
         }
     assert described_by_stage() == wanted
+
+
+def test_the_reference_of_vineyards_shows_what_can_be_applied(database: str) -> None:
+    """Its first example is a manifest; its table names the keys that there are."""
+    text = (REFERENCE.parent / "vineyard-manifest.md").read_text()
+    example = text.split("```json\n")[1].split("```")[0]
+    with psycopg.connect(database) as connection:
+        connection.execute("select tests.act_as(tests.sign_up('reader'))")
+        apply = "select public.apply_manifest(%s, true)"
+        (told,) = connection.execute(apply, [example]).fetchone() or ({},)
+        assert len(told["create"]) == 6
+        connection.execute("savepoint refused")
+        with pytest.raises(psycopg.Error, match="there is no such key") as refused:
+            connection.execute(apply, ['{"name": "x", "vines": [], "y": 1}'])
+    keys = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert f"there are {', '.join(keys)}." in str(refused.value)
