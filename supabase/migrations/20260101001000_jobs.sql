@@ -107,6 +107,19 @@ as $$
 $$;
 comment on function private.next_job_statuses is 'Every legal move of a job. For the guard and for tests.';
 
+create function private.start_limit()
+returns interval
+language sql immutable set search_path = ''
+as $$ select interval '5 minutes' $$;
+comment on function private.start_limit is 'A job that is claimed and not started for so long goes back to the queue.';
+
+create function private.stop_limit()
+returns interval
+language sql immutable set search_path = ''
+as $$ select interval '10 minutes' $$;
+comment on function private.stop_limit is
+  'How long a job that was asked to stop may take; Terraform needs a while to save what it has made.';
+
 create function private.tg_provision_jobs__guard()
 returns trigger
 language plpgsql security definer set search_path = ''
@@ -121,14 +134,22 @@ begin
   elsif new.status is distinct from old.status
     and not new.status = any (private.next_job_statuses(old.status)) then
     perform private.raise_error('illegal_transition', 'job', old.status::text, new.status::text);
+  elsif new.status not in ('CLAIMED', 'PROCESSING') then
+    new.deadline := null;
+  elsif new.status is distinct from old.status then
+    new.deadline := now() + case new.status
+      when 'CLAIMED' then private.start_limit() else make_interval(secs => new.timeout_seconds) end;
+  elsif old.cancel_requested_at is null and new.cancel_requested_at is not null then
+    new.deadline := new.cancel_requested_at + private.stop_limit();
   end if;
   return new;
 end;
 $$;
-comment on function private.tg_provision_jobs__guard is 'Holds the moves of jobs, and gives a new one what its type says.';
+comment on function private.tg_provision_jobs__guard is
+  'Holds the moves of jobs, gives a new one what its type says, and keeps the deadline.';
 
 create trigger guard
-before insert or update of status on public.provision_jobs
+before insert or update of status, cancel_requested_at on public.provision_jobs
 for each row execute function private.tg_provision_jobs__guard();
 
 create function private.move_components(

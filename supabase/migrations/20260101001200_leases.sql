@@ -17,19 +17,6 @@ $$;
 comment on function private.grace is
   'How long after a claim a Tendril may be silent; longer where its machine has yet to start.';
 
-create function private.start_limit()
-returns interval
-language sql immutable set search_path = ''
-as $$ select interval '5 minutes' $$;
-comment on function private.start_limit is 'A job that is claimed and not started for so long goes back to the queue.';
-
-create function private.stop_limit()
-returns interval
-language sql immutable set search_path = ''
-as $$ select interval '10 minutes' $$;
-comment on function private.stop_limit is
-  'How long a job that was asked to stop may take; Terraform needs a while to save what it has made.';
-
 create function private.timed_out(p_job public.provision_jobs)
 returns boolean
 language sql immutable set search_path = ''
@@ -38,26 +25,13 @@ as $$
 $$;
 comment on function private.timed_out is 'Whether a job was asked to stop because its time was over, and not by a person.';
 
-create function private.request_stop(p_job_id uuid)
-returns public.provision_jobs
-language sql volatile security definer set search_path = ''
-as $$
-  update public.provision_jobs
-  set cancel_requested_at = coalesce(cancel_requested_at, now()),
-      deadline = coalesce(cancel_requested_at, now()) + private.stop_limit()
-  where id = p_job_id and status = 'PROCESSING'
-  returning *;
-$$;
-comment on function private.request_stop is
-  'Asks for a running job to stop: heartbeats tell its Tendril, and the sweep ends it by force where that does not help.';
-
 create function private.end_job(p_job public.provision_jobs, p_status public.provision_job_status, p_message text)
 returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
   update public.provision_jobs
-  set status = p_status, completed_at = now(), deadline = null, error_message = p_message
+  set status = p_status, completed_at = now(), error_message = p_message
   where id = p_job.id;
   perform private.settle_vine(p_job, p_status);
 end;
@@ -80,7 +54,7 @@ begin
   elsif v_harmless and p_job.cancel_requested_at is null and p_job.attempt < 3 then
     perform private.append_system_log(p_job, format('The Tendril %s; the job is back in the queue.', p_how));
     update public.provision_jobs
-    set status = 'QUEUED', worker_id = null, claimed_at = null, started_at = null, deadline = null
+    set status = 'QUEUED', worker_id = null, claimed_at = null, started_at = null
     where id = p_job.id;
   else
     perform private.append_system_log(p_job, format('The Tendril %s; the job has failed.', p_how));
@@ -106,7 +80,7 @@ begin
   elsif p_job.cancel_requested_at is null then
     perform private.append_system_log(
       p_job, format('The job has run for its %s seconds; its Tendril is asked to stop it.', p_job.timeout_seconds));
-    perform private.request_stop(p_job.id);
+    update public.provision_jobs set cancel_requested_at = now() where id = p_job.id;
   else
     perform set_config('vintner.acting', 'database', true);
     perform private.append_system_log(p_job, 'The Tendril did not stop the job; it is ended by force.');
@@ -177,9 +151,8 @@ begin
     select from public.provision_jobs where status in ('CLAIMED', 'PROCESSING') and deadline < v_now
   ) then
     return;
-  elsif not pg_try_advisory_xact_lock(hashtext('vintner.sweep')) then
-    return;
   end if;
+  -- several may sweep at once: each passes over what another has in hand
   for v_worker in
     select w.* from public.workers as w
     where w.status <> 'OFFLINE' and w.last_heartbeat < v_now - private.lease_duration()
@@ -206,7 +179,7 @@ begin
 end;
 $$;
 comment on function private.sweep is
-  'Finds Tendrils unheard of and jobs past their deadline; one sweep at a time. Run by heartbeats, claims and enqueues.';
+  'Finds Tendrils unheard of and jobs past their deadline. Run by heartbeats, claims and enqueues.';
 
 --------------------------------------------------------------------------------------------------
 -- Heartbeat, and the fence

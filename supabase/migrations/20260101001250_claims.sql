@@ -103,8 +103,7 @@ begin
   end if;
   delete from private.next_jobs where job_id = v_job_id;
   update public.provision_jobs
-  set status = 'CLAIMED', worker_id = v_worker.id, claimed_at = now(), attempt = attempt + 1,
-      deadline = now() + private.start_limit()
+  set status = 'CLAIMED', worker_id = v_worker.id, claimed_at = now(), attempt = attempt + 1
   where id = v_job_id
   returning * into v_job;
   return v_job;
@@ -133,7 +132,7 @@ begin
   if v_job.status = 'PROCESSING' then
     return v_job;
   end if;
-  update public.provision_jobs set status = 'PROCESSING', started_at = now(), deadline = now() + make_interval(secs => timeout_seconds)
+  update public.provision_jobs set status = 'PROCESSING', started_at = now()
   where id = v_job.id returning * into v_job;
   if v_job.job_type = 'DEPLOY' then
     update public.vines set status = 'PROVISIONING' where id = v_job.vine_id;
@@ -185,7 +184,6 @@ begin
   update public.provision_jobs
   set status = p_status,
       completed_at = now(),
-      deadline = null,
       error_message = p_error_message,
       execution_metadata = execution_metadata || coalesce(p_execution_metadata, '{}')
         || case when p_outputs is null then '{}' else jsonb_build_object('outputs', p_outputs) end

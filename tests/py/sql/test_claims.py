@@ -2,62 +2,134 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import LiteralString
 from uuid import UUID, uuid4
 
-import psycopg
+import pytest
+from psycopg import sql
 
-VINES = 12
-JOBS_PER_VINE = 3
-TENDRILS = 6
+from support.queueing import Yard, claim
+
+TENDRILS = 16
+VINES = 45
+PLANS_EACH = 40
+TESTS = 200
+JOBS = VINES * PLANS_EACH + TESTS
+
+# each step is a transaction of its own, as through the Data API
+WORK: LiteralString = """
+do $$
+declare
+  v_tendril constant uuid := auth.uid();
+  v_job public.provision_jobs;
+begin
+  loop
+    v_job := public.claim_next_job(v_tendril);
+    if v_job.id is null then
+      exit when (select count(*) from {claims}) = {jobs};
+      commit;
+      continue;
+    end if;
+    insert into {claims} (job_id) values (v_job.id);
+    commit;
+    perform public.start_job(v_job.id, v_job.attempt);
+    commit;
+    perform public.complete_job(v_job.id, v_job.attempt, 'SUCCESS');
+    commit;
+  end loop;
+end $$
+"""
 
 
-def act_as(connection: psycopg.Connection[tuple[UUID, ...]], user_id: UUID) -> None:
-    """Makes a session speak as this user until it closes, as the Data API does per request."""
-    claims = json.dumps({"sub": str(user_id), "role": "authenticated"})
-    connection.execute("select set_config('request.jwt.claims', %s, false)", [claims])
-    connection.execute("set role authenticated")
+@pytest.fixture
+def yard(database: str) -> Iterator[Yard]:
+    with ExitStack() as stack:
+        yield Yard(database, stack)
 
 
-def test_sessions_that_claim_at_once_share_the_jobs(database: str) -> None:
-    with psycopg.connect(database, autocommit=True) as admin:
+def queue_connection_tests(yard: Yard, count: int) -> None:
+    """Queues jobs that belong to no vine."""
+    yard.admin.execute(
+        "insert into public.provision_jobs (account_id, user_id, job_type) "
+        "select %s, %s, 'CONNECTION_TEST' from generate_series(1, %s)",
+        [yard.account, yard.owner, count],
+    )
 
-        def make(query: str, *args: object) -> UUID:
-            row = admin.execute(query, args).fetchone()
-            assert row is not None
-            return UUID(str(row[0]))
 
-        owner = make("select tests.sign_up('owner')")
-        vines = [make("select tests.plant(%s, %s)", owner, f"p{n}") for n in range(VINES)]
-        tendrils = [make("select tests.tendril(%s)", owner) for _ in range(TENDRILS)]
-    with psycopg.connect(database, autocommit=True) as user:
-        act_as(user, owner)
-        for _ in range(JOBS_PER_VINE):
-            for vine in vines:
-                key = str(uuid4())
-                user.execute("select public.enqueue_job(%s, 'PLAN', %s)", [vine, key])
+def in_order(yard: Yard) -> list[UUID]:
+    """All jobs, first to be claimed first."""
+    query: LiteralString = (
+        "select id from public.provision_jobs where account_id = %s "
+        "order by priority, created_at, id"
+    )
+    return [row[0] for row in yard.admin.execute(query, [yard.account])]
 
-    def work(tendril: UUID) -> list[tuple[UUID, UUID]]:
-        done: list[tuple[UUID, UUID]] = []
-        with psycopg.connect(database, autocommit=True) as session:
-            act_as(session, tendril)
-            idle = 0
-            while idle < 20:
-                claim = "select j.id, j.vine_id from public.claim_next_job(%s) as j"
-                row = session.execute(claim, [tendril]).fetchone()
-                if row is None or row[0] is None:
-                    idle += 1
-                    continue
-                idle = 0
-                done.append((row[0], row[1]))
-                session.execute("select public.start_job(%s, 1)", [row[0]])
-                session.execute("select public.complete_job(%s, 1, 'SUCCESS')", [row[0]])
-        return done
 
+def test_sixteen_tendrils_share_two_thousand_jobs(yard: Yard) -> None:
+    vines = [yard.vine() for _ in range(VINES)]
+    yard.plans(vines, PLANS_EACH)
+    queue_connection_tests(yard, TESTS)
+    name = sql.Identifier("tests", f"claims_{uuid4().hex}")
+    yard.admin.execute(
+        sql.SQL(
+            "create unlogged table {} (place bigserial, job_id uuid); "
+            "grant all on {} to authenticated; "
+            "grant usage on all sequences in schema tests to authenticated"
+        ).format(name, name)
+    )
+    work = sql.SQL(WORK).format(claims=name, jobs=JOBS)
+    sessions = [yard.session(yard.tendril()) for _ in range(TENDRILS)]
     with ThreadPoolExecutor(TENDRILS) as pool:
-        claims = [claim for done in pool.map(work, tendrils) for claim in done]
+        list(pool.map(lambda session: session.execute(work), sessions))
 
-    assert Counter(Counter(job for job, _ in claims).values()) == {1: VINES * JOBS_PER_VINE}
-    assert Counter(vine for _, vine in claims) == dict.fromkeys(vines, JOBS_PER_VINE)
+    claimed = yard.admin.execute(
+        sql.SQL(
+            "select j.vine_id, j.id from {} as c "
+            "join public.provision_jobs as j on j.id = c.job_id order by c.place"
+        ).format(name)
+    ).fetchall()
+    assert len(claimed) == len({job for _, job in claimed}) == JOBS
+    assert yard.statuses() == {"SUCCESS": JOBS}
+    wanted = {job: place for place, job in enumerate(in_order(yard))}
+    for vine in vines:
+        places = [wanted[job] for of_vine, job in claimed if of_vine == vine]
+        assert places == sorted(places)
+    assert yard.broken() == []
+    yard.admin.execute(sql.SQL("drop table {}").format(name))
+
+
+def test_one_tendril_takes_jobs_by_priority_and_age(yard: Yard) -> None:
+    vines = [yard.vine() for _ in range(3)]
+    yard.plans(vines, 2)
+    queue_connection_tests(yard, 3)
+    deploy = yard.enqueue(vines[1], "DEPLOY")
+    tendril = yard.tendril()
+    session = yard.session(tendril)
+    taken = []
+    while (found := claim(session, tendril)) is not None:
+        taken.append(found[0])
+        session.execute("select public.start_job(%s, %s)", found)
+        session.execute("select public.complete_job(%s, %s, 'SUCCESS')", found)
+    assert taken == in_order(yard)
+    assert taken.index(deploy) == 3
+
+
+def test_jobs_of_a_busy_vine_hold_up_no_other(yard: Yard) -> None:
+    busy, free = yard.vine(), yard.vine()
+    yard.plans([busy], 3)
+    yard.plans([free])
+    tendril = yard.tendril()
+    session = yard.session(tendril)
+    first, second = claim(session, tendril), claim(session, tendril)
+    assert first is not None
+    assert second is not None
+    assert [yard.job(found[0], "vine_id") for found in (first, second)] == [busy, free]
+    assert claim(session, tendril) is None
+    session.execute("select public.start_job(%s, %s)", first)
+    session.execute("select public.complete_job(%s, %s, 'SUCCESS')", first)
+    third = claim(session, tendril)
+    assert third is not None
+    assert yard.job(third[0], "vine_id") == busy

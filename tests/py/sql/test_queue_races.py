@@ -1,0 +1,334 @@
+"""Two who want one job, sessions that die, a crowd: no job is lost, doubled or stuck."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import LiteralString
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from support.queueing import Yard, claim
+from support.sessions import Connection, code, race, value
+
+START: LiteralString = "select (public.start_job(%s, %s)).status"
+COMPLETE: LiteralString = "select (public.complete_job(%s, %s, 'SUCCESS')).status"
+FAIL: LiteralString = "select (public.complete_job(%s, %s, 'FAILED')).status"
+CANCEL: LiteralString = "select (public.cancel_job(%s)).status"
+HEARTBEAT: LiteralString = "select public.heartbeat('1.0.0', 'ONLINE', %s)"
+SIGN_OFF: LiteralString = "select public.heartbeat('1.0.0', 'OFFLINE')"
+LOG: LiteralString = """
+select public.append_job_logs(%s, %s, '[{"seq": 1, "log_chunk": "a", "stream_type": "STDOUT"}]')
+"""
+
+
+class Scene(Yard):
+    """A vine with one job, a Tendril, and sessions of it and of the owner, in transactions."""
+
+    def __init__(self, url: str, stack: ExitStack) -> None:
+        super().__init__(url, stack)
+        self.vine_id = self.vine()
+        self.tendril_id = self.tendril()
+        self.tendril_session = self.session(self.tendril_id, autocommit=False)
+        self.owner_session = self.session(self.owner, autocommit=False)
+
+    def running(self, job_type: str = "PLAN") -> tuple[UUID, int]:
+        """A job that the Tendril has started."""
+        self.enqueue(self.vine_id, job_type)
+        found = claim(self.tendril_session, self.tendril_id)
+        assert found is not None
+        self.tendril_session.execute(START, found)
+        self.tendril_session.commit()
+        return found
+
+    def vine_status(self) -> str:
+        status: str = value(
+            self.admin, "select status from public.vines where id = %s", self.vine_id
+        )
+        return status
+
+
+@pytest.fixture
+def scene(database: str) -> Iterator[Scene]:
+    with ExitStack() as stack:
+        yield Scene(database, stack)
+
+
+def test_two_calls_with_one_key_make_one_job(scene: Scene) -> None:
+    enqueue: LiteralString = "select (public.enqueue_job(%s, 'PLAN', 'key')).id"
+    second = scene.session(scene.owner, autocommit=False)
+    made: list[UUID] = []
+    refusal = race(
+        scene.admin,
+        scene.owner_session,
+        second,
+        lambda session: made.append(value(session, enqueue, scene.vine_id)),
+    )
+    assert refusal is None
+    assert made[0] == made[1]
+    assert scene.statuses() == {"QUEUED": 1}
+    assert scene.broken() == []
+
+
+def test_what_is_cancelled_before_it_completes_completes_nevertheless(scene: Scene) -> None:
+    job, attempt = scene.running("DEPLOY")
+    refusal = race(
+        scene.admin,
+        scene.owner_session,
+        scene.tendril_session,
+        lambda session: session.execute(CANCEL, [job]),
+        lambda session: session.execute(COMPLETE, [job, attempt]),
+    )
+    assert refusal is None
+    assert (scene.job(job), scene.vine_status()) == ("SUCCESS", "ACTIVE")
+    assert scene.broken() == []
+
+
+def test_what_has_completed_is_not_cancelled(scene: Scene) -> None:
+    job, attempt = scene.running("DEPLOY")
+    refusal = race(
+        scene.admin,
+        scene.tendril_session,
+        scene.owner_session,
+        lambda session: session.execute(COMPLETE, [job, attempt]),
+        lambda session: session.execute(CANCEL, [job]),
+    )
+    assert refusal is not None
+    assert code(refusal) == "job_ended"
+    assert (scene.job(job), scene.vine_status()) == ("SUCCESS", "ACTIVE")
+    assert scene.broken() == []
+
+
+def test_of_two_reports_of_one_end_the_second_changes_nothing(scene: Scene) -> None:
+    job, attempt = scene.running()
+    second = scene.session(scene.tendril_id, autocommit=False)
+    refusal = race(
+        scene.admin,
+        scene.tendril_session,
+        second,
+        lambda session: session.execute(COMPLETE, [job, attempt]),
+    )
+    assert refusal is None
+    with pytest.raises(psycopg.Error) as other:
+        second.execute(FAIL, [job, attempt])
+    assert code(other.value) == "lease_lost"
+    assert scene.job(job) == "SUCCESS"
+
+
+def test_a_job_that_is_being_cancelled_is_passed_over(scene: Scene) -> None:
+    job = scene.enqueue(scene.vine_id)
+    other = scene.enqueue(scene.vine())
+    scene.owner_session.execute(CANCEL, [job])
+    found = claim(scene.tendril_session, scene.tendril_id)
+    assert found is not None
+    assert found[0] == other
+    scene.owner_session.commit()
+    scene.tendril_session.commit()
+    assert scene.broken() == []
+
+
+def test_a_sweep_passes_over_a_tendril_whose_heartbeat_is_under_way(scene: Scene) -> None:
+    job, _ = scene.running()
+    scene.pass_time(61)
+    scene.tendril_session.execute(HEARTBEAT, [[job]])
+    other = scene.tendril()
+    scene.session(other).execute(HEARTBEAT, [[]])
+    scene.tendril_session.commit()
+    assert scene.job(job) == "PROCESSING"
+    status = value(scene.admin, "select status from workers where id = %s", scene.tendril_id)
+    assert status == "ONLINE"
+
+
+def test_a_heartbeat_that_waits_for_a_sweep_learns_what_it_lost(scene: Scene) -> None:
+    job, _ = scene.running()
+    scene.pass_time(61)
+    sweeper = scene.session(scene.tendril(), autocommit=False)
+    answers: list[dict[str, list[str]]] = []
+    refusal = race(
+        scene.admin,
+        sweeper,
+        scene.tendril_session,
+        lambda session: session.execute(HEARTBEAT, [[]]),
+        lambda session: answers.append(value(session, HEARTBEAT, [job])),
+    )
+    assert refusal is None
+    assert answers[0]["lost_job_ids"] == [str(job)]
+    assert scene.job(job) == "QUEUED"
+    assert scene.broken() == []
+
+
+def test_a_claim_that_waits_for_a_sweep_learns_that_it_is_offline(scene: Scene) -> None:
+    scene.enqueue(scene.vine_id)
+    # looks ONLINE to the claim, which then waits for who finds it silent
+    sweeper = scene.session(scene.owner, autocommit=False)
+    scene.admin.execute(
+        "create or replace function tests.silence(uuid) returns void language sql security definer "
+        "as $$ update public.workers set status = 'OFFLINE' where id = $1 $$"
+    )
+    found: list[object] = []
+    refusal = race(
+        scene.admin,
+        sweeper,
+        scene.tendril_session,
+        lambda session: session.execute("select tests.silence(%s)", [scene.tendril_id]),
+        lambda session: found.append(claim(session, scene.tendril_id)),
+    )
+    assert refusal is None
+    assert found == [None]
+    assert scene.statuses() == {"QUEUED": 1}
+
+
+def test_who_signs_off_loses_its_jobs_even_while_their_vine_is_in_use(scene: Scene) -> None:
+    job, _ = scene.running("DEPLOY")
+    with scene.admin.transaction():
+        scene.admin.execute(
+            "select from public.vines where id = %s for no key update", [scene.vine_id]
+        )
+        scene.tendril_session.execute(SIGN_OFF)
+        scene.tendril_session.commit()
+    assert scene.job(job) == "PROCESSING"
+    assert scene.broken() == []
+    scene.pass_time(61, scene.tendril_id)
+    scene.sweep()
+    assert (scene.job(job), scene.vine_status()) == ("FAILED", "FAILED")
+    assert scene.broken() == []
+
+
+@pytest.mark.parametrize("job_type", ["PLAN", "DEPLOY"])
+def test_a_session_that_dies_at_any_step_leaves_the_step_undone(
+    scene: Scene, job_type: str
+) -> None:
+    job = scene.enqueue(scene.vine_id, job_type)
+    steps: list[tuple[LiteralString, list[object], str]] = [
+        ("select public.claim_next_job(%s)", [scene.tendril_id], "CLAIMED"),
+        (START, [job, 1], "PROCESSING"),
+        (LOG, [job, 1], "PROCESSING"),
+        (HEARTBEAT, [[job]], "PROCESSING"),
+        (COMPLETE, [job, 1], "SUCCESS"),
+    ]
+    of_job: LiteralString = "select to_jsonb(j) from public.provision_jobs as j where id = %s"
+    for call, arguments, status in steps:
+        before = value(scene.admin, of_job, job)
+        dying = scene.session(scene.tendril_id, autocommit=False)
+        dying.execute(call, arguments)
+        pid = dying.info.backend_pid
+        scene.admin.execute("select pg_terminate_backend(%s, 5000)", [pid])
+        with pytest.raises(psycopg.OperationalError):
+            dying.commit()
+        assert value(scene.admin, of_job, job) == before
+        assert scene.broken() == []
+        # another session of the Tendril goes on where that one died
+        again = scene.session(scene.tendril_id)
+        again.execute(call, arguments)
+        again.close()
+        assert scene.job(job) == status
+        assert scene.broken() == []
+
+
+class Crowd:
+    """Many who do all kinds of things to the jobs of a few vines."""
+
+    def __init__(self, yard: Yard) -> None:
+        self.yard = yard
+        self.vines = [yard.vine() for _ in range(4)]
+        self.tendrils = [yard.tendril() for _ in range(3)]
+
+    def user(self, seed: int) -> Counter[str]:
+        """Enqueues and cancels."""
+        dice = random.Random(seed)  # noqa: S311
+        session = self.yard.session(self.yard.owner)
+        seen: Counter[str] = Counter()
+        for _ in range(60):
+            if dice.random() < 0.7:
+                kind = dice.choice(["PLAN", "PLAN", "DEPLOY", "DESTROY"])
+                enqueue: LiteralString = "select public.enqueue_job(%s, %s)"
+                self.tried(seen, session, enqueue, [dice.choice(self.vines), kind])
+            else:
+                newest: LiteralString = (
+                    "select public.cancel_job(id) from public.provision_jobs "
+                    "where status in ('QUEUED', 'CLAIMED', 'PROCESSING') and account_id = %s "
+                    "order by random() limit 1"
+                )
+                self.tried(seen, session, newest, [self.yard.account])
+        return seen
+
+    def worker(self, seed: int) -> Counter[str]:
+        """Claims, starts and completes, and now and then forgets what it holds."""
+        dice = random.Random(seed)  # noqa: S311
+        tendril = self.tendrils[seed % len(self.tendrils)]
+        session = self.yard.session(tendril)
+        seen: Counter[str] = Counter()
+        for _ in range(40):
+            try:
+                found = claim(session, tendril)
+            except psycopg.Error as error:
+                seen[str(code(error))] += 1
+                self.tried(seen, session, HEARTBEAT, [[]])
+                continue
+            if found is None:
+                continue
+            self.tried(seen, session, START, found)
+            if dice.random() < 0.2:
+                continue
+            if dice.random() < 0.3:
+                self.tried(seen, session, HEARTBEAT, [[found[0]]])
+            self.tried(seen, session, COMPLETE if dice.random() < 0.7 else FAIL, found)
+        return seen
+
+    def clock(self, seed: int) -> Counter[str]:
+        """Lets Tendrils fall silent, and jobs run over their time."""
+        dice = random.Random(seed)  # noqa: S311
+        session = self.yard.session(self.yard.tendril())
+        seen: Counter[str] = Counter()
+        for _ in range(30):
+            self.yard.pass_time(dice.choice([16, 61, 400, 20000]), dice.choice(self.tendrils))
+            self.tried(seen, session, HEARTBEAT, [[]])
+        return seen
+
+    @staticmethod
+    def tried(
+        seen: Counter[str], session: Connection, query: LiteralString, arguments: Sequence[object]
+    ) -> None:
+        try:
+            session.execute(query, arguments)
+            seen["ok"] += 1
+        except psycopg.Error as error:
+            seen[str(code(error))] += 1
+
+
+def test_a_crowd_neither_deadlocks_nor_breaks_a_rule(database: str) -> None:
+    refusals = {
+        "ok",
+        "job_ended",
+        "lease_lost",
+        "vine_busy",
+        "vine_destroyed",
+        "vine_not_destroyable",
+        "worker_unavailable",
+    }
+    with ExitStack() as stack:
+        yard = Yard(database, stack)
+        crowd = Crowd(yard)
+        parts = [crowd.user] * 3 + [crowd.worker] * 6 + [crowd.clock]
+        with ThreadPoolExecutor(len(parts)) as pool:
+            turns = [pool.submit(part, seed) for seed, part in enumerate(parts)]
+            seen = sum((turn.result() for turn in turns), Counter[str]())
+        assert set(seen) <= refusals
+        assert yard.broken() == []
+        # whatever is left comes to its end
+        tendril = yard.tendril()
+        session = yard.session(tendril)
+        for _ in range(4):
+            yard.pass_time(20000)
+            yard.sweep()
+            session.execute(HEARTBEAT, [[]])
+            while (found := claim(session, tendril)) is not None:
+                session.execute(START, found)
+                session.execute(COMPLETE, found)
+        assert set(yard.statuses()) <= {"SUCCESS", "FAILED", "CANCELLED"}
+        assert yard.broken() == []
