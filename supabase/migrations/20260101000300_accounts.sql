@@ -261,7 +261,7 @@ begin
   where j.account_id = p_account_id and j.status in ('QUEUED', 'CLAIMED', 'PROCESSING')
   for update;
   perform from public.vines as v
-  where v.vineyard_id in (select y.id from public.vineyards as y where y.account_id = p_account_id)
+  where v.account_id = p_account_id
   for update;
   delete from public.accounts where id = p_account_id;
 end;

@@ -1,6 +1,6 @@
 -- Teams: making one, joining, changing roles, leaving, and what goes with a member and with a team.
 begin;
-select plan(63);
+select plan(64);
 
 create temporary table t on commit drop as
 select tests.sign_up('owner') as owner, tests.sign_up('second') as second, tests.sign_up('admin') as admin,
@@ -47,6 +47,8 @@ create function pg_temp.role_of(p_who uuid)
 returns text
 language sql
 as $$ select role::text from public.accounts_memberships where account_id = (select team from t) and user_id = p_who $$;
+
+select is((select u.email from public.users as u where u.auth_user_id = guest), 'Guest@Example.com', 'a profile follows a change of address') from t;
 
 --------------------------------------------------------------------------------------------------
 -- Making a team

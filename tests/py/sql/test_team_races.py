@@ -45,6 +45,24 @@ class Team:
             session.commit()
         return session
 
+    def vine(self) -> UUID:
+        """A vine of the team's that has never been deployed."""
+        vineyard: LiteralString = (
+            "insert into vineyards (account_id, name) values (%s, 'one') returning id"
+        )
+        identity: LiteralString = (
+            "insert into cloud_identities (account_id, provider, name)"
+            " values (%s, 'local', 'one') returning id"
+        )
+        vine: UUID = value(
+            self.admin,
+            "insert into vines (vineyard_id, cloud_identity_id, project_name, region)"
+            " values (%s, %s, 'shop', 'here') returning id",
+            value(self.admin, vineyard, self.id),
+            value(self.admin, identity, self.id),
+        )
+        return vine
+
     def token(self, inviter: UUID, invited: UUID) -> str:
         """The token of an invitation."""
         email = value(self.admin, "select email from auth.users where id = %s", invited)
@@ -154,3 +172,52 @@ def test_an_invitation_does_not_outlast_who_made_it(team: Team) -> None:
 
     assert late is not None
     assert code(late) == "invitation_unknown"
+
+
+@pytest.mark.parametrize(
+    ("deletes_first", "job_type", "refused_as"),
+    [
+        (True, "PLAN", "not_found"),
+        (False, "PLAN", None),
+        (False, "DEPLOY", "vine_not_deletable"),
+    ],
+)
+def test_a_team_is_deleted_before_or_after_a_job_is_queued(
+    team: Team, deletes_first: bool, job_type: str, refused_as: str | None
+) -> None:
+    vine = team.vine()
+
+    def delete(session: Connection) -> None:
+        session.execute("select public.delete_account(%s)", [team.id])
+
+    def enqueue(session: Connection) -> None:
+        session.execute("select public.enqueue_job(%s, %s)", [vine, job_type])
+
+    first, second = (team.session(owner) for owner in team.owners)
+    act, then = (delete, enqueue) if deletes_first else (enqueue, delete)
+
+    late = race(team.admin, first, second, act, then)
+
+    assert (code(late) if late else None) == refused_as
+
+
+def test_a_job_that_is_just_being_queued_and_the_deletion_of_its_team_do_not_lock_each_other_out(
+    team: Team,
+) -> None:
+    vine = team.vine()
+    lock: LiteralString = "select from vines where id = %s for update"
+    enqueue: LiteralString = (
+        "insert into provision_jobs (account_id, vine_id, job_type) values (%s, %s, 'PLAN')"
+    )
+
+    late = race(
+        team.admin,
+        team.session(),
+        team.session(team.owners[0]),
+        lambda session: session.execute(lock, [vine]),
+        lambda session: session.execute("select public.delete_account(%s)", [team.id]),
+        lambda session: session.execute(enqueue, [team.id, vine]),
+    )
+
+    assert late is None
+    assert value(team.admin, "select count(*) from accounts where id = %s", team.id) == 0

@@ -40,6 +40,7 @@ def race(
     second: Connection,
     act: Callable[[Connection], object],
     then: Callable[[Connection], object] | None = None,
+    at_last: Callable[[Connection], object] | None = None,
 ) -> psycopg.Error | None:
     """Lets a second session act while a first one has acted but not committed.
 
@@ -51,6 +52,7 @@ def race(
         second: the one that comes too late.
         act: what the first does.
         then: what the second does; the same by default.
+        at_last: what the first does while the second waits.
 
     Returns:
         What the second ended with.
@@ -75,6 +77,8 @@ def race(
                 assert not late.done(), "the second session did not wait for the first"
                 assert time.monotonic() < deadline, "the second session hangs elsewhere"
                 time.sleep(0.005)
+            if at_last:
+                at_last(first)
         finally:
             first.commit()
         return late.result()
