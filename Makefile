@@ -3,13 +3,15 @@
 PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := .venv-bench
 TYPES := src/vintner_client/types.py
+PIN := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-annotate --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo test test-sql soak lint types lock clean
+.PHONY: help setup up down demo test test-sql soak bench-sql lint types docs-schema lock clean
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## Make the virtual environment with everything in it
 
@@ -35,6 +37,13 @@ test-sql: setup ## Run the pgTAP files alone
 soak: setup ## Kill parts of the local stack at random for SOAK_SECONDS (300)
 	@$(BIN)/pytest -s -m soak
 
+bench-sql: $(BENCH)/.installed ## Measure the database beside other queues (ARGS=--quick: 3 minutes)
+	@$(BENCH)/bin/python bench/sql $(ARGS)
+
+$(BENCH)/.installed: bench/requirements.lock pyproject.toml scripts/make-venv
+	@PYTHON="$(PYTHON)" scripts/make-venv $(BENCH) bench/requirements.lock
+	@touch $@
+
 lint: setup ## Check style, types and the direction of imports
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && $(BIN)/mypy --no-error-summary && $(BIN)/lint-imports --no-cache >/dev/null || { $(BIN)/lint-imports --no-cache; exit 1; }
 
@@ -43,9 +52,13 @@ types: setup ## Generate the client's types from the local stack's database
 	@$(BIN)/vintner-local supabase gen types --lang python --schema public,cloud > $(TYPES).new
 	@mv $(TYPES).new $(TYPES)
 
+docs-schema: setup ## Write docs/schema.md, the reference of the database
+	@$(BIN)/python scripts/schema_reference.py
+
 lock: setup ## Pin every dependency anew
-	@$(BIN)/pip-compile --quiet --extra grape --extra tendril --extra local --extra dev --strip-extras --no-header --no-annotate --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
+	@$(PIN) --extra grape --extra tendril --extra local --extra dev --output-file requirements.lock pyproject.toml
+	@$(PIN) --extra local --extra bench --constraint requirements.lock --output-file bench/requirements.lock pyproject.toml
 
 clean: down ## Stop the local stack and remove it and the virtual environment
 	@$(BIN)/vintner-local down --data .vintner/demo
-	rm -rf .vintner $(VENV)
+	rm -rf .vintner $(VENV) $(BENCH)

@@ -1,0 +1,117 @@
+"""A PostgreSQL server of a benchmark's own, without an API beside it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from vintner_local.install import install
+from vintner_local.keys import Keys
+from vintner_local.lifecycle import LOGIN_ROLES
+from vintner_local.migrate import push
+from vintner_local.ports import any_free
+from vintner_local.postgres import Cluster
+from vintner_local.postmaster import is_ready, server_environment
+from vintner_local.processes import POSTGRES_ENDING, ProcessRef
+from vintner_local.server_user import place_for_cluster, process_user, server_user
+from vintner_local.stack import SUPERUSER, StackState, find_stack, new_password
+
+PROJECT = Path(__file__).parents[2]
+MEMORY = {"shared_buffers": "1GB", "max_wal_size": "8GB", "checkpoint_timeout": "15min"}
+"""Room for what is measured, so that no checkpoint falls into one round and not into another."""
+SHOWN = (
+    *("server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_level"),
+    *("shared_buffers", "max_wal_size", "checkpoint_timeout", "autovacuum", "jit"),
+)
+START_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server.
+
+    Attributes:
+        state: its port and password.
+    """
+
+    state: StackState
+
+    def url(self, database: str = "postgres") -> str:
+        """A database as the superuser."""
+        return f"{self.state.db_url(SUPERUSER).rpartition('/')[0]}/{database}?sslmode=disable"
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection:
+        """A session of the superuser, in autocommit."""
+        return psycopg.connect(self.url(database), autocommit=True)
+
+    def create(self, database: str) -> None:
+        """Makes an empty database."""
+        with self.connect() as admin:
+            admin.execute(
+                sql.SQL("create database {} template template0").format(sql.Identifier(database))
+            )
+
+    def settings(self) -> str:
+        """The settings that bear on speed, as one line."""
+        with self.connect() as admin:
+            rows = admin.execute(
+                "select name, current_setting(name) from unnest(%s::text[]) as s (name)",
+                [list(SHOWN)],
+            ).fetchall()
+        return ", ".join(f"{name} {value}" for name, value in rows)
+
+
+@contextmanager
+def throwaway_server() -> Iterator[Server]:
+    """A server with this project's migrations in `postgres`; it is removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="vintner-bench-"))
+    folder.chmod(0o711)
+    parts, stack = install(print), find_stack(PROJECT, folder / "stack")
+    stack.make_folder()
+    user = server_user(None)
+    state = StackState(
+        api_port=0,
+        db_port=any_free(),
+        keys=Keys.generate(),
+        password=new_password(),
+        cluster=place_for_cluster(stack, user),
+    )
+    cluster = Cluster(state.cluster, parts, user)
+    try:
+        cluster.create(SUPERUSER, LOGIN_ROLES, state.password)
+        options = [word for item in MEMORY.items() for word in ("-c", "=".join(item))]
+        with stack.log("postgres").open("w") as log:
+            process = subprocess.Popen(
+                [*cluster.command(state.db_port), *options],
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                umask=0o077,
+                env=server_environment(),
+                **process_user(user),
+            )
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while not is_ready(state.cluster, process.pid):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise SystemExit(f"PostgreSQL does not start: {stack.log('postgres')}")
+                time.sleep(0.05)
+            push(stack, state, parts)
+            yield Server(state)
+        finally:
+            if (started := ProcessRef.of(process.pid)) is not None:
+                started.end(POSTGRES_ENDING)
+            process.wait()
+    finally:
+        shutil.rmtree(state.cluster, ignore_errors=True)
+        shutil.rmtree(folder)
