@@ -170,6 +170,14 @@ class Undecryptable(Conflict):
     """What is stored encrypted cannot be read; it is to be written anew."""
 
 
+class EncryptionKeyMissing(Conflict):
+    """Vault does not hold the key that is to encrypt: it was not restored with the database."""
+
+
+class EncryptionKeyInUse(Conflict):
+    """An encryption key is not retired while anything is encrypted under it."""
+
+
 class StateConflict(Conflict):
     """The Terraform state is newer than, or not the one, that was to be written."""
 
@@ -203,5 +211,7 @@ BY_CODE: dict[str, type[VintnerError]] = {
     "audit_append_only": NotAllowed,
     "undecryptable": Undecryptable,
     "state_conflict": StateConflict,
+    "encryption_key_missing": EncryptionKeyMissing,
+    "encryption_key_in_use": EncryptionKeyInUse,
 }
 """The class of each code of `private.error_codes`."""

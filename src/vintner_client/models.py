@@ -107,6 +107,7 @@ class AuditAction(StrEnum):
     DELETED = "DELETED"
     PROVISIONED = "PROVISIONED"
     DESTROYED = "DESTROYED"
+    REVEALED = "REVEALED"
 
 
 class Record(BaseModel):

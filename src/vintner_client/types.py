@@ -18,7 +18,7 @@ AuthAalLevel: TypeAlias = Literal["aal1", "aal2", "aal3"]
 
 PublicAccountRole: TypeAlias = Literal["viewer", "operator", "admin", "owner"]
 
-PublicAuditAction: TypeAlias = Literal["CREATED", "UPDATED", "DELETED", "PROVISIONED", "DESTROYED"]
+PublicAuditAction: TypeAlias = Literal["CREATED", "UPDATED", "DELETED", "PROVISIONED", "DESTROYED", "REVEALED"]
 
 PublicCacheEngine: TypeAlias = Literal["redis", "valkey"]
 
@@ -350,9 +350,11 @@ class PublicVineAuditLog(BaseModel):
     component_type: str = Field(alias="component_type")
     created_at: datetime.datetime = Field(alias="created_at")
     id: uuid.UUID = Field(alias="id")
+    seq: int = Field(alias="seq")
     user_id: Optional[uuid.UUID] = Field(alias="user_id")
+    user_ref: Optional[uuid.UUID] = Field(alias="user_ref")
     vine_id: Optional[uuid.UUID] = Field(alias="vine_id")
-    vine_ref: uuid.UUID = Field(alias="vine_ref")
+    vine_ref: Optional[uuid.UUID] = Field(alias="vine_ref")
 
 class PublicVineAuditLogInsert(TypedDict):
     account_id: Annotated[uuid.UUID, Field(alias="account_id")]
@@ -362,9 +364,11 @@ class PublicVineAuditLogInsert(TypedDict):
     component_type: Annotated[str, Field(alias="component_type")]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    seq: NotRequired[Annotated[int, Field(alias="seq")]]
     user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
+    user_ref: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_ref")]]
     vine_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="vine_id")]]
-    vine_ref: Annotated[uuid.UUID, Field(alias="vine_ref")]
+    vine_ref: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="vine_ref")]]
 
 class PublicVineAuditLogUpdate(TypedDict):
     account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
@@ -374,9 +378,11 @@ class PublicVineAuditLogUpdate(TypedDict):
     component_type: NotRequired[Annotated[str, Field(alias="component_type")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
+    seq: NotRequired[Annotated[int, Field(alias="seq")]]
     user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
+    user_ref: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_ref")]]
     vine_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="vine_id")]]
-    vine_ref: NotRequired[Annotated[uuid.UUID, Field(alias="vine_ref")]]
+    vine_ref: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="vine_ref")]]
 
 class PublicVineCaches(BaseModel):
     account_id: uuid.UUID = Field(alias="account_id")

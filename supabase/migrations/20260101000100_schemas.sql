@@ -79,6 +79,8 @@ insert into private.error_codes (code, http_status, message, hint) values
   ('worker_unavailable', 409, 'The Tendril %s is %s.', 'Send a heartbeat as ONLINE before claiming jobs.'),
   ('audit_append_only', 403, 'The audit log is append-only.', 'Nothing in it can be changed or removed.'),
   ('undecryptable', 409, 'What is stored as %s cannot be decrypted.', 'Write it anew.'),
+  ('encryption_key_missing', 409, 'Vault does not hold the encryption key %s.', 'Restore Vault from the backup that this database is of.'),
+  ('encryption_key_in_use', 409, '%s values are still encrypted under older keys.', 'Call reencrypt_batch until it returns 0, then try again.'),
   ('state_conflict', 409, 'The Terraform state has moved on: %s.', 'Plan again from the newest state.');
 
 create function private.raise_error(p_code text, variadic p_args text[] default '{}')

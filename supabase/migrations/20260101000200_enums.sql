@@ -30,8 +30,8 @@ create type public.worker_status as enum ('ONLINE', 'OFFLINE', 'DRAINING');
 comment on type public.worker_status is
   'ONLINE: heard of within 60 s. DRAINING: finishing what it has, claiming nothing. OFFLINE: unheard of.';
 
-create type public.audit_action as enum ('CREATED', 'UPDATED', 'DELETED', 'PROVISIONED', 'DESTROYED');
-comment on type public.audit_action is 'What an audit entry reports.';
+create type public.audit_action as enum ('CREATED', 'UPDATED', 'DELETED', 'PROVISIONED', 'DESTROYED', 'REVEALED');
+comment on type public.audit_action is 'What an audit entry reports; REVEALED: someone was shown a secret in clear.';
 
 create type public.cache_engine as enum ('redis', 'valkey');
 comment on type public.cache_engine is 'Engine of a cache.';

@@ -62,14 +62,20 @@ declare
   v_key text;
   v_value jsonb;
 begin
+  -- the CHECK says so too late: by then the row that its error prints would hold what was sent
+  if jsonb_typeof(new.credentials) is distinct from 'object' then
+    perform private.raise_error('invalid_input', 'Credentials are an object.');
+  end if;
   for v_key, v_value in select * from jsonb_each(new.credentials) loop
-    -- what comes back as it is stored is ciphertext already; anything else is not, whatever it looks like
     if v_value is distinct from v_stored -> v_key and not private.is_readable_credential(v_key, v_value) then
-      new.credentials := jsonb_set(
-        new.credentials, array[v_key], to_jsonb(private.encrypt(v_value::text, 'credentials', new.id)));
+      new.credentials := jsonb_set(new.credentials, array[v_key], to_jsonb(case
+        when v_value #>> '{}' like 'vintner:%'
+          then private.seal(v_value #>> '{}', v_stored ->> v_key, 'credentials', new.id)
+        else private.encrypt(v_value::text, 'credentials', new.id)
+      end));
     end if;
   end loop;
-  if tg_op = 'UPDATE' then
+  if tg_op = 'UPDATE' and new.credentials <> old.credentials then
     new.is_verified := false;
   end if;
   return new;
@@ -78,33 +84,25 @@ $$;
 comment on function private.tg_cloud_identities__encrypt is
   'Encrypts the values of credentials, whole; changed ones are to be tested anew.';
 
+insert into private.encrypted_columns (table_name, column_name, purpose) values
+  ('public.cloud_identities', 'credentials', 'credentials'),
+  ('public.provider_tokens', 'access_token', 'access_token'),
+  ('public.provider_tokens', 'refresh_token', 'refresh_token');
+
 create trigger encrypt
 before insert or update of credentials on public.cloud_identities
-for each row execute function private.tg_cloud_identities__encrypt();
+for each row when (not private.is_reencrypting())
+execute function private.tg_cloud_identities__encrypt();
 
 create trigger set_updated_at
 before update on public.cloud_identities
-for each row execute function private.tg_set_updated_at();
-
-create function private.tg_provider_tokens__encrypt()
-returns trigger
-language plpgsql security definer set search_path = ''
-as $$
-begin
-  if tg_op = 'INSERT' or new.access_token is distinct from old.access_token then
-    new.access_token := private.encrypt(new.access_token, 'access_token', new.id);
-  end if;
-  if tg_op = 'INSERT' or new.refresh_token is distinct from old.refresh_token then
-    new.refresh_token := private.encrypt(new.refresh_token, 'refresh_token', new.id);
-  end if;
-  return new;
-end;
-$$;
-comment on function private.tg_provider_tokens__encrypt is 'Encrypts both tokens.';
+for each row when (not private.is_reencrypting())
+execute function private.tg_set_updated_at();
 
 create trigger encrypt
 before insert or update of access_token, refresh_token on public.provider_tokens
-for each row execute function private.tg_provider_tokens__encrypt();
+for each row when (not private.is_reencrypting())
+execute function private.tg_encrypt();
 
 create function private.decrypted_credentials(p_identity public.cloud_identities)
 returns jsonb
@@ -120,7 +118,7 @@ as $$
   from jsonb_each(p_identity.credentials) as c;
 $$;
 comment on function private.decrypted_credentials is
-  'An identity''s credentials in clear. For get_job_context; granted to nobody.';
+  'An identity''s credentials in clear. For get_job_context and reveal_credentials; granted to nobody.';
 
 --------------------------------------------------------------------------------------------------
 -- Who may do what

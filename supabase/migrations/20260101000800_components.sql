@@ -334,22 +334,13 @@ comment on column private.deployed_configs.is_provisioned is
   'Whether a DEPLOY with it in has succeeded: a retry after a failure is then UPDATING, not CREATING.';
 create index deployed_configs_vine_id_idx on private.deployed_configs (vine_id);
 
-create function private.tg_vine_cluster__encrypt()
-returns trigger
-language plpgsql security definer set search_path = ''
-as $$
-begin
-  if tg_op = 'INSERT' or new.argocd_admin_password is distinct from old.argocd_admin_password then
-    new.argocd_admin_password := private.encrypt(new.argocd_admin_password, 'argocd_admin_password', new.id);
-  end if;
-  return new;
-end;
-$$;
-comment on function private.tg_vine_cluster__encrypt is 'Encrypts the password of ArgoCD.';
+insert into private.encrypted_columns (table_name, column_name, purpose) values
+  ('public.vine_cluster', 'argocd_admin_password', 'argocd_admin_password');
 
 create trigger encrypt
 before insert or update of argocd_admin_password on public.vine_cluster
-for each row execute function private.tg_vine_cluster__encrypt();
+for each row when (not private.is_reencrypting())
+execute function private.tg_encrypt();
 
 --------------------------------------------------------------------------------------------------
 -- Life cycle
@@ -465,7 +456,8 @@ begin
     execute format('grant insert (vine_id, %s) on %s to authenticated', v_columns, v_kind.table_name);
     execute format('grant update (%s) on %s to authenticated', v_columns, v_kind.table_name);
     execute format('create trigger guard_destroyed before insert or update or delete on %s '
-      'for each row execute function private.tg_components__guard_destroyed()', v_kind.table_name);
+      'for each row when (not private.is_reencrypting()) '
+      'execute function private.tg_components__guard_destroyed()', v_kind.table_name);
     if private.has_status(v_kind) then
       execute format('create trigger guard before insert or update on %s '
         'for each row execute function private.tg_components__guard(%L)', v_kind.table_name, v_kind.component_type);

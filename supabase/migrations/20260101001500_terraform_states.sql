@@ -14,6 +14,8 @@ create table private.terraform_states (
 comment on table private.terraform_states is 'The newest Terraform state of each vine, and who holds its lock.';
 comment on column private.terraform_states.lock_info is 'What Terraform sent when it took the lock: ID, Operation, Who …';
 create index terraform_states_lock_job_id_idx on private.terraform_states (lock_job_id);
+insert into private.encrypted_columns (table_name, column_name, purpose, row_id_column) values
+  ('private.terraform_states', 'ciphertext', 'terraform_state', 'vine_id');
 
 alter table private.terraform_states enable row level security;
 
@@ -102,6 +104,22 @@ comment on function public.get_terraform_state is
   'The vine''s Terraform state as it was stored, or null where there is none. For the Tendril that holds the job.';
 grant execute on function public.get_terraform_state to authenticated;
 
+create function private.read_state_header(p_state text, out lineage text, out serial bigint)
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  -- json, not jsonb: a state may hold characters that jsonb does not take
+  lineage := p_state::json ->> 'lineage';
+  serial := p_state::json ->> 'serial';
+exception
+  -- PostgreSQL's own message would show the place, with the secrets around it
+  when data_exception then
+    null;
+end;
+$$;
+comment on function private.read_state_header is
+  'Lineage and serial of a Terraform state; null where it has none or is no JSON. For put_terraform_state.';
+
 create function private.put_terraform_state(
   p_job_id uuid, p_attempt integer, p_state text, p_lock_id text
 )
@@ -110,11 +128,11 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_job constant public.provision_jobs := private.held_job(p_job_id, p_attempt);
-  -- json, not jsonb: a state may hold characters that jsonb does not take
-  v_lineage constant text := p_state::json ->> 'lineage';
-  v_serial constant bigint := (p_state::json ->> 'serial')::bigint;
+  v_lineage text;
+  v_serial bigint;
   v_state private.terraform_states;
 begin
+  select h.lineage, h.serial into v_lineage, v_serial from private.read_state_header(p_state) as h;
   if v_lineage is null or v_serial is null then
     perform private.raise_error('invalid_input', 'A Terraform state has a lineage and a serial.');
   end if;

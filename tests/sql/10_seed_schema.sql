@@ -212,7 +212,7 @@ select is_empty($$
     ('nosql_key_type', '{S,N,B}'),
     ('nosql_billing_mode', '{PAY_PER_REQUEST,PROVISIONED}'),
     ('registry_tag_mutability', '{MUTABLE,IMMUTABLE}'),
-    ('audit_action', '{CREATED,UPDATED,DELETED,PROVISIONED,DESTROYED}')
+    ('audit_action', '{CREATED,UPDATED,DELETED,PROVISIONED,DESTROYED,REVEALED}')
   ) as e (name, labels)
   where e.labels::name[] is distinct from (
     select array_agg(l.enumlabel order by l.enumsortorder)

@@ -286,13 +286,19 @@ from (values
   ('authenticated', 'remove_member'),
   ('authenticated', 'revoke_invitation'),
   ('authenticated', 'set_member_role'),
+  ('authenticated', 'reveal_argocd_admin_password'),
+  ('authenticated', 'reveal_credentials'),
+  ('authenticated', 'reveal_provider_token'),
   ('authenticated', 'start_job'),
   ('authenticated', 'transfer_ownership'),
   ('authenticated', 'unlock_terraform_state'),
   ('authenticated', 'waiting_on'),
   ('service_role',  'name_prefix state_path'),
   ('service_role',  'waiting_on'),
-  ('service_role',  'register_cloud_tendril')
+  ('service_role',  'reencrypt_batch'),
+  ('service_role',  'register_cloud_tendril'),
+  ('service_role',  'retire_encryption_keys'),
+  ('service_role',  'rotate_encryption_key')
 ) as c (who, names)
 cross join lateral regexp_split_to_table(c.names, ' ') as f (name);
 

@@ -18,5 +18,5 @@ class Audit(Resource):
         return await self._all(
             AuditEntry,
             "vine_audit_log",
-            lambda q: q.eq("vine_id", wanted).order("created_at").order("id"),
+            lambda q: q.eq("vine_id", wanted).order("seq"),
         )
