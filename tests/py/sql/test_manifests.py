@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +29,10 @@ VINES = """
 AUDITED = """
     select count(*) from public.vine_audit_log
     where account_id = (select id from public.accounts where personal_user_id = %s)
+"""
+VINEYARD = """
+    select y.name from public.vineyards as y
+    where y.id = (select v.vineyard_id from public.vines as v where v.id = %s)
 """
 
 # few names, so that what is wanted and what stands meet often; null and no value both stand for
@@ -232,12 +238,7 @@ def test_an_apply_and_the_end_of_a_job_wait_for_each_other(
     job_is_first: bool,
 ) -> None:
     owner, vine, job, tendril = deploying
-    name = value(
-        admin,
-        "select y.name from public.vineyards y join public.vines v on v.vineyard_id = y.id "
-        "where v.id = %s",
-        vine,
-    )
+    name = value(admin, VINEYARD, vine)
     manifest = {
         "name": name,
         "vines": [
@@ -272,6 +273,53 @@ def test_an_apply_and_the_end_of_a_job_wait_for_each_other(
         [vine],
     ).fetchall()
     assert found == [("main", 1, "ACTIVE", "here"), ("reports", 1, "ACTIVE", None)]
+
+
+def test_the_end_of_a_job_takes_its_vine_before_its_components(
+    database: str, admin: Connection, deploying: tuple[UUID, UUID, UUID, UUID]
+) -> None:
+    owner, vine, job, tendril = deploying
+    with psycopg.connect(database) as user, psycopg.connect(database) as worker:
+        act_as(user, owner)
+        act_as(worker, tendril)
+        user.commit()
+        worker.commit()
+        user.execute("select from public.vines where id = %s for update", [vine])
+        with ThreadPoolExecutor(1) as pool:
+            complete = "select public.complete_job(%s, 1, 'SUCCESS')"
+            ended = pool.submit(worker.execute, complete, [job])
+            blocked = "select cardinality(pg_blocking_pids(%s)) > 0"
+            while not value(admin, blocked, worker.info.backend_pid):
+                assert not ended.done(), "it did not wait for the vine"
+                time.sleep(0.005)
+            # a deadlock, if it held them already
+            user.execute("update public.vine_databases set port = 2 where vine_id = %s", [vine])
+            user.commit()
+            ended.result()
+        worker.commit()
+    assert value(admin, "select status::text from public.vines where id = %s", vine) == "ACTIVE"
+
+
+def test_an_apply_holds_the_vines_that_it_leaves_alone(
+    database: str, admin: Connection, deploying: tuple[UUID, UUID, UUID, UUID]
+) -> None:
+    owner, vine, job, tendril = deploying
+    admin.execute("delete from public.vine_databases where vine_id = %s", [vine])
+    name = value(admin, VINEYARD, vine)
+    manifest = {"name": name, "vines": [{"project_name": "shop", "region": "eu-west-1"}]}
+
+    def leave_alone(connection: Connection) -> None:
+        assert written(apply(connection, manifest)) == NOTHING
+
+    def complete(connection: Connection) -> None:
+        connection.execute("select public.complete_job(%s, 1, 'SUCCESS')", [job])
+
+    with psycopg.connect(database) as user, psycopg.connect(database) as worker:
+        act_as(user, owner)
+        act_as(worker, tendril)
+        user.commit()
+        worker.commit()
+        assert race(admin, user, worker, leave_alone, complete) is None
 
 
 def test_no_component_joins_a_vine_that_is_just_destroyed(
