@@ -134,9 +134,10 @@ group by r.rolname
 _EXPOSED = "(select json_object_agg(n.nspname, coalesce({}, '{{}}')) from exposed n)"
 _NAMED = "(select json_object_agg({}, object) from ({}) found)"
 _SCHEMA = f"""
-with exposed as (select oid, nspname from pg_namespace where nspname = any($1))
+with exposed as (
+  select oid, nspname from unnest($1::text[]) wanted
+  join pg_namespace on oid = quote_ident(wanted)::regnamespace)
 select json_build_object(
-  'missing', array(select unnest($1::text[]) except select nspname from exposed),
   'tables', {_EXPOSED.format(_NAMED.format("relname", _TABLES))},
   'functions', {_EXPOSED.format(_NAMED.format("proname", _FUNCTIONS))},
   'relationships', coalesce(({_RELATIONSHIPS}), '[]'),
@@ -154,8 +155,7 @@ async def load_schema(connection: psycopg.AsyncConnection[Any], schemas: tuple[s
         schemas: the exposed schemas.
 
     Raises:
-        LookupError: an exposed schema is missing.
-        psycopg.Error: the database is not to be reached.
+        psycopg.Error: an exposed schema is missing, or the database is not to be reached.
     """
     cursor = psycopg.AsyncRawCursor(connection)
     async with connection.transaction():
@@ -163,7 +163,4 @@ async def load_schema(connection: psycopg.AsyncConnection[Any], schemas: tuple[s
         await cursor.execute(_SCHEMA.encode(), [list(schemas)])
         row = await cursor.fetchone()
     assert row is not None
-    found = _READER.validate_json(row[0])
-    if found.missing:
-        raise LookupError(f'schema "{found.missing[0]}" does not exist')
-    return found
+    return _READER.validate_json(row[0])

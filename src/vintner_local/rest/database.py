@@ -12,7 +12,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from vintner_local.ending import end
 from vintner_local.rest.catalog import load_schema
-from vintner_local.rest.errors import RestError
+from vintner_local.rest.errors import RestError, failure
 from vintner_local.rest.pipeline import Connection
 from vintner_local.rest.response import Row
 from vintner_local.rest.schema import Schema
@@ -84,40 +84,26 @@ class Database:
         """
         wanted = self._readings_begun + 1
         async with self._loading:
-            if self._schema is not None and self._readings_done >= wanted:
-                return self._schema
-            self._readings_begun += 1
-            try:
-                async with self.connection() as connection:
-                    self._schema = await load_schema(connection, self._schemas)
-            except (LookupError, psycopg.Error) as error:
-                raise RestError(
-                    503,
-                    "PGRST002",
-                    "Could not query the database for the schema cache. Retrying.",
-                    error.diag.message_primary if isinstance(error, psycopg.Error) else str(error),
-                ) from None
-            self._readings_done = self._readings_begun
+            if self._schema is None or self._readings_done < wanted:
+                self._readings_begun += 1
+                try:
+                    async with self._connection() as connection:
+                        self._schema = await load_schema(connection, self._schemas)
+                except psycopg.Error as error:
+                    raise failure("PGRST002", details=error.diag.message_primary) from None
+                self._readings_done = self._readings_begun
             return self._schema
 
     @contextlib.asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """A pooled connection.
-
-        Raises:
-            RestError: 503 or 504, there is none to be had.
-        """
-        if not self._reachable.is_set():
-            try:
-                await asyncio.wait_for(self._reachable.wait(), OUTAGE_WAIT_SECONDS)
-            except TimeoutError:
-                message = "Database connection error. Retrying the connection."
-                raise RestError(503, "PGRST000", message) from None
+    async def _connection(self) -> AsyncIterator[Connection]:
         try:
+            if not self._reachable.is_set():
+                await asyncio.wait_for(self._reachable.wait(), OUTAGE_WAIT_SECONDS)
             connection = await self._pool.getconn()
         except PoolTimeout:
-            message = "Timed out acquiring connection from connection pool."
-            raise RestError(504, "PGRST003", message) from None
+            raise failure("PGRST003") from None
+        except TimeoutError:
+            raise failure("PGRST000") from None
         try:
             yield connection
         finally:
@@ -140,15 +126,16 @@ class Database:
             check: looks at the row before the commit; what it raises undoes all.
 
         Raises:
+            RestError: 503 or 504, there is no connection to be had.
             psycopg.Error: PostgreSQL refused one, or the connection was lost.
         """
-        async with self.connection() as connection:
-            # What a pipeline sends is one transaction anyway; only a commit that may fail, as
-            # deferred constraints do, has to be a statement of its own.
-            opening = [] if read_only else [Statement("BEGIN")]
-            closing = [] if read_only or check else [Statement("COMMIT")]
+        # What a pipeline sends is one transaction anyway; only a commit that may fail, as
+        # deferred constraints do, has to be a statement of its own.
+        opening = [] if read_only else [Statement("BEGIN")]
+        closing = [] if read_only or check else [Statement("COMMIT")]
+        statements = [*opening, settings, statement, *closing]
+        async with self._connection() as connection:
             try:
-                statements = [*opening, settings, statement, *closing]
                 results = await connection.pipelined(statements, self._readings_done)
                 result = results[len(opening) + 1]
                 row = tuple(result.get_value(0, i) for i in range(result.nfields))

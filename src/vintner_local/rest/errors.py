@@ -1,4 +1,7 @@
-"""What a request that fails is answered with: PostgREST's codes, statuses and JSON shape."""
+"""What a request that fails is answered with: PostgREST's codes, statuses and JSON shape.
+
+References: https://docs.postgrest.org/en/v14/references/errors.html
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,50 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
+
+OWN = {
+    "PGRST000": (503, "Database connection error. Retrying the connection."),
+    "PGRST001": (503, "Database client error. Retrying the connection."),
+    "PGRST002": (503, "Could not query the database for the schema cache. Retrying."),
+    "PGRST003": (504, "Timed out acquiring connection from connection pool."),
+    "PGRST100": (400, "{0}"),
+    "PGRST101": (405, "Cannot use the {0} method on RPC"),
+    "PGRST102": (400, "{0}"),
+    "PGRST103": (416, "Requested range not satisfiable"),
+    "PGRST106": (406, "Invalid schema: {0}"),
+    "PGRST107": (406, "None of these media types are available: {0}"),
+    "PGRST108": (400, "'{0}' is not an embedded resource in this request"),
+    "PGRST112": (500, "response.status guc must be a valid status code"),
+    "PGRST116": (406, "Cannot coerce the result to a single JSON object"),
+    "PGRST117": (405, "Unsupported HTTP method: {0}"),
+    "PGRST118": (400, "A related order on '{0}' is not possible"),
+    "PGRST120": (400, "Bad operator on the '{0}' embedded resource"),
+    "PGRST122": (400, "Invalid preferences given with handling=strict"),
+    "PGRST123": (400, "Use of aggregate functions is not allowed"),
+    "PGRST124": (400, "Query result exceeds max-affected preference constraint"),
+    "PGRST125": (404, "Invalid path specified in request URL"),
+    "PGRST128": (
+        400,
+        "Function must return SETOF or TABLE when max-affected preference is used "
+        "with handling=strict",
+    ),
+    "PGRST200": (400, "Could not find a relationship between '{0}' and '{1}' in the schema cache"),
+    "PGRST201": (
+        300,
+        "Could not embed because more than one relationship was found for '{0}' and '{1}'",
+    ),
+    "PGRST202": (404, "Could not find the function {0} in the schema cache"),
+    "PGRST203": (300, "Could not choose the best candidate function between: {0}"),
+    "PGRST204": (400, "Could not find the '{0}' column of '{1}' in the schema cache"),
+    "PGRST205": (404, "Could not find the table '{0}' in the schema cache"),
+    "PGRST301": (401, "{0}"),
+    "PGRST303": (401, "{0}"),
+    "21000": (400, "{0} requires a WHERE clause"),
+    "22021": (400, 'invalid byte sequence for encoding "UTF8"'),
+    "42601": (400, 'syntax error at or near "{0}"'),
+    "VINTNER501": (501, "{0} is not part of the local REST API"),
+}
+"""Status and message of each error that does not come from PostgreSQL."""
 
 STATUS_BY_CODE = {"25006": 405, "57P01": 503, "P0001": 400} | {
     **dict.fromkeys(("23503", "23505"), 409),
@@ -47,18 +94,27 @@ class RestError(Exception):
         return json.dumps(shape, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
+def failure(code: str, *about: object, details: Any = None, hint: str | None = None) -> RestError:
+    """An error of the table above.
+
+    Args:
+        code: its code.
+        about: what its message names.
+        details: more about it.
+        hint: what to try.
+    """
+    status, message = OWN[code]
+    return RestError(status, code, message.format(*about), details, hint)
+
+
 def refused(feature: str) -> RestError:
     """The answer to what this stand-in leaves to the real server.
 
     Args:
         feature: the feature's name, as the subject of a sentence.
     """
-    return RestError(
-        501,
-        "VINTNER501",
-        f"{feature} is not part of the local REST API",
-        hint="`supabase start` runs the real PostgREST, which has it.",
-    )
+    hint = "`supabase start` runs the real PostgREST, which has it."
+    return failure("VINTNER501", feature, hint=hint)
 
 
 def from_postgres(error: psycopg.Error, authenticated: bool) -> RestError:
@@ -71,7 +127,7 @@ def from_postgres(error: psycopg.Error, authenticated: bool) -> RestError:
     diag = error.diag
     code, message = diag.sqlstate, diag.message_primary or ""
     if code is None:
-        return RestError(503, "PGRST001", "Database client error. Retrying the connection.")
+        return failure("PGRST001")
     if code == "PGRST":
         return refused("An answer raised by SQLSTATE 'PGRST'")
     status = _status(code, message, authenticated)

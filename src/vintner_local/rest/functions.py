@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vintner_local.rest.errors import RestError, refused
+from vintner_local.rest.errors import RestError, failure, refused
 from vintner_local.rest.hints import LEAST_FOR_NAMES, nearest
 from vintner_local.rest.schema import Function, Name, Schema
 
@@ -24,26 +24,21 @@ def find_function(
         RestError: none takes them, or more than one does.
     """
     overloads = schema.functions[name[0]].get(name[1], ())
-    found = [f for f in overloads if _takes(f, keys)]
-    by_body = [f for f in overloads if has_body and not found and _takes_json(f)]
-    if not found and not by_body:
-        raise _missing(schema, name, overloads, sorted(keys), has_body)
-    if len(found + by_body) > 1:
-        listed = ", ".join(
-            f"{name[0]}.{name[1]}({', '.join(f'{p.name} => {p.type}' for p in f.parameters)})"
-            for f in found + by_body
-        )
-        raise RestError(
-            300,
-            "PGRST203",
-            f"Could not choose the best candidate function between: {listed}",
-            hint="Try renaming the parameters or the function itself in the database "
-            "so function overloading can be resolved",
-        )
-    [function] = found + by_body
-    if function.variadic:
-        raise refused("A function with a variadic parameter")
-    return function, bool(by_body)
+    by_keys = [f for f in overloads if _takes(f, keys)]
+    by_body = [f for f in overloads if has_body and not by_keys and _takes_json(f)]
+    match by_keys + by_body:
+        case []:
+            raise _missing(schema, name, overloads, sorted(keys), has_body)
+        case [function]:
+            if function.variadic:
+                raise refused("A function with a variadic parameter")
+            return function, bool(by_body)
+        case several:
+            hint = (
+                "Try renaming the parameters or the function itself in the database "
+                "so function overloading can be resolved"
+            )
+            raise failure("PGRST203", ", ".join(map(_signature, several)), hint=hint)
 
 
 def _takes(function: Function, keys: frozenset[str]) -> bool:
@@ -55,26 +50,28 @@ def _takes_json(function: Function) -> bool:
     return [(p.name, p.type) for p in function.parameters] in ([("", "json")], [("", "jsonb")])
 
 
+def _signature(function: Function) -> str:
+    parameters = ", ".join(f"{p.name} => {p.type}" for p in function.parameters)
+    return f"{'.'.join(function.name)}({parameters})"
+
+
 def _missing(
     schema: Schema, name: Name, overloads: tuple[Function, ...], keys: list[str], has_body: bool
 ) -> RestError:
-    full_name = ".".join(name)
-    searched = f" with parameter{'s' * (len(keys) > 1)} {', '.join(keys)}"
     if overloads:
-        lists = (_listed(p.name for p in f.parameters) for f in overloads)
-        near = nearest(_listed(keys), lists)
+        near = nearest(_listed(keys), (_listed(p.name for p in f.parameters) for f in overloads))
         near = near and name[1] + near
     else:
         near = nearest(name[1], schema.functions[name[0]], LEAST_FOR_NAMES)
-    return RestError(
-        404,
+    called, none = ".".join(name), " without parameters"
+    given = f" with parameter{'s' * (len(keys) > 1)} {', '.join(keys)}" if keys else none
+    or_body = " or with a single unnamed json/jsonb parameter" if has_body else ""
+    return failure(
         "PGRST202",
-        f"Could not find the function {full_name}"
-        f"{_listed(keys) if keys else ' without parameters'} in the schema cache",
-        f"Searched for the function {full_name}{searched if keys else ' without parameters'}"
-        f"{' or with a single unnamed json/jsonb parameter' if has_body else ''}, "
+        called + (_listed(keys) if keys else none),
+        details=f"Searched for the function {called}{given}{or_body}, "
         "but no matches were found in the schema cache.",
-        f"Perhaps you meant to call the function {name[0]}.{near}" if near else None,
+        hint=f"Perhaps you meant to call the function {name[0]}.{near}" if near else None,
     )
 
 

@@ -8,11 +8,12 @@ import psycopg
 from aiohttp import web
 
 from vintner_local.rest.database import Database
-from vintner_local.rest.errors import RestError, from_postgres
+from vintner_local.rest.errors import RestError, failure, from_postgres
 from vintner_local.rest.plan import Call, Plan, make_plan
-from vintner_local.rest.request import READS, Request, parse_request
+from vintner_local.rest.request import parse_request
 from vintner_local.rest.response import check, needs_check, respond
 from vintner_local.rest.schema import Schema
+from vintner_local.rest.select_sql import listed
 from vintner_local.rest.statement import Statement, answer_statement
 from vintner_local.rest.tokens import ANONYMOUS, Caller, Tokens
 from vintner_local.settings import BEARER, ApiSettings
@@ -43,9 +44,9 @@ class Handler:
         except RestError as error:
             answer = error
         except RecursionError:
-            answer = RestError(400, "PGRST100", "The query parameters are nested too deeply")
+            answer = failure("PGRST100", "The query parameters are nested too deeply")
         except UnicodeError:
-            answer = RestError(400, "22021", 'invalid byte sequence for encoding "UTF8"')
+            answer = failure("22021")
         except psycopg.Error as error:
             answer = from_postgres(error, caller is not None and caller.role != ANONYMOUS)
         headers = {"Content-Type": "application/json; charset=utf-8", **answer.headers}
@@ -65,59 +66,45 @@ class Handler:
             self._settings.schemas,
         )
         schema = await self._database.schema()
+        limits = self._settings.max_rows, self._settings.safe_update
         try:
-            plan = self._plan(request, schema)
+            plan = make_plan(request, schema, *limits)
         except RestError as error:
             if error.code not in STALE_CACHE:
                 raise
             schema = await self._database.reload()
-            plan = self._plan(request, schema)
+            plan = make_plan(request, schema, *limits)
         row = await self._database.run(
-            self._session(http, path, caller, request, plan, schema),
-            answer_statement(plan, request),
-            read_only=_is_read_only(request, plan),
+            self._session(http, path, caller, plan, schema),
+            answer_statement(plan),
+            read_only=plan.is_read_only,
             check=(lambda row: check(row, request)) if needs_check(request) else None,
         )
-        return respond(request, plan, row, names_schema=len(self._settings.schemas) > 1)
-
-    def _plan(self, request: Request, schema: Schema) -> Plan:
-        return make_plan(request, schema, self._settings.max_rows, self._settings.safe_update)
+        return respond(plan, row, names_schema=len(self._settings.schemas) > 1)
 
     def _session(
-        self,
-        http: web.Request,
-        path: str,
-        caller: Caller,
-        request: Request,
-        plan: Plan,
-        schema: Schema,
+        self, http: web.Request, path: str, caller: Caller, plan: Plan, schema: Schema
     ) -> Statement:
         """Sets what a request runs with, in this order."""
-        search_path = (request.name[0], *self._settings.extra_search_path)
-        quoted = ('"' + name.replace('"', '""') + '"' for name in search_path)
+        search_path = (plan.request.name[0], *self._settings.extra_search_path)
         headers = {k.lower(): v for k, v in http.headers.items() if k.lower() != "cookie"}
         values = {
-            "search_path": ", ".join(quoted),
+            "search_path": listed(search_path),
             **schema.role_settings.get(caller.role, {}),
             "role": caller.role,
             "request.jwt.claims": caller.claims,
-            "request.method": request.method,
+            "request.method": plan.request.method,
             "request.path": path,
             "request.headers": json.dumps(headers),
             "request.cookies": json.dumps(dict(http.cookies)),
         }
         if isinstance(plan.source, Call) and plan.source.function.statement_timeout:
             values["statement_timeout"] = plan.source.function.statement_timeout
-        if _is_read_only(request, plan):
+        if plan.is_read_only:
             values["transaction_read_only"] = "on"
         calls = (f"set_config(${2 * i + 1}, ${2 * i + 2}, true)" for i in range(len(values)))
         pairs = tuple(text for pair in values.items() for text in pair)
         return Statement(f"SELECT {', '.join(calls)}", pairs)
-
-
-def _is_read_only(request: Request, plan: Plan) -> bool:
-    calls = isinstance(plan.source, Call) and not plan.source.function.volatile
-    return request.method in READS or calls
 
 
 def _token(http: web.Request) -> str | None:

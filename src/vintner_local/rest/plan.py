@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from vintner_local.rest.errors import RestError, refused
+from vintner_local.rest.errors import failure, refused
 from vintner_local.rest.functions import find_function
 from vintner_local.rest.hints import LEAST_FOR_NAMES, nearest
 from vintner_local.rest.relationships import find_relationship
-from vintner_local.rest.request import READS, Payload, Query, Request
-from vintner_local.rest.schema import Function, Name, Parameter, Relationship, Schema, Table
+from vintner_local.rest.request import READS, Request
+from vintner_local.rest.schema import (
+    Function,
+    Name,
+    Parameter,
+    Relationship,
+    Schema,
+    Table,
+    TableColumn,
+)
 from vintner_local.rest.syntax import (
     Column,
     Condition,
     Embed,
-    EmbedIsNull,
     EmbedPath,
     Field,
-    Filter,
     Item,
     Logic,
     OrderTerm,
@@ -30,48 +34,49 @@ SOURCE = "pgrst_source"
 """The name of the CTE that holds what a write or a function call returned."""
 
 
-@dataclass(slots=True)
-class ReadNode:
+@dataclass(slots=True, kw_only=True)
+class Level:
     """One level of a select: its own rows and the embeds below them.
 
     Attributes:
-        name: the key the level's rows stand under, which paths and orders use too.
-        requested: what the request calls the rows.
         relation: what relationships are looked up by.
         source: identifier that the rows come from.
-        alias: what the source is called, if not by its own name.
+        alias: what the source is called in the level's own select.
         table: for the types of columns; None if the rows are of no known table.
-        parent: what column names of the level above are prefixed with.
-        joined: what the level's subquery is called in its parent.
-        tested: whether a condition of its parent asks if it is null.
+        named: the source's columns that the select turned out to name when it was written.
     """
 
-    name: str
-    requested: str
     relation: Name
     source: tuple[str, ...]
-    alias: str | None
+    alias: str
     table: Table | None
-    parent: tuple[str, ...] = ()
-    relationship: Relationship | None = None
-    joined: str = ""
-    inner: bool = False
-    spread: bool = False
-    tested: bool = False
     columns: list[Column] = field(default_factory=list)
     where: list[Condition] = field(default_factory=list)
     order: list[OrderTerm] = field(default_factory=list)
     range: Range = field(default_factory=Range)
-    children: list[ReadNode] = field(default_factory=list)
-
-    @property
-    def qualifier(self) -> tuple[str, ...]:
-        """What column names of this level are prefixed with."""
-        return (self.alias,) if self.alias else self.source
+    embeds: list[EmbedLevel] = field(default_factory=list)
+    named: set[str] = field(default_factory=set)
 
     @property
     def selects_nothing(self) -> bool:
-        return not self.columns and all(child.selects_nothing for child in self.children)
+        return not self.columns and all(embed.selects_nothing for embed in self.embeds)
+
+
+@dataclass(slots=True, kw_only=True)
+class EmbedLevel(Level):
+    """A level below another one.
+
+    Attributes:
+        item: what the request says of it.
+        name: the key its rows stand under, which paths and orders use too.
+        joined: what its subquery is called in the level above.
+    """
+
+    parent: Level
+    item: Embed
+    name: str
+    relationship: Relationship
+    joined: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,45 +85,38 @@ class Write:
 
     Attributes:
         columns: the columns that the payload sets.
-        fills_defaults: whether keys that a payload's object lacks take the column's default.
         conflict: columns of the unique key that an upsert goes by; empty for none.
         merges: whether a conflicting row is updated rather than left alone.
         where: which rows are written.
-        returning: columns that the statement hands to the select; empty for none.
     """
 
-    method: str
     table: Table
-    payload: Payload | None
-    columns: tuple[str, ...]
-    fills_defaults: bool
+    columns: tuple[TableColumn, ...]
     conflict: tuple[str, ...]
     merges: bool
     where: tuple[Condition, ...]
-    returning: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function call.
-
-    Attributes:
-        given: the parameters that are passed; the others take their defaults.
-        extra: fields that are no columns of the result, but functions of its row type.
-    """
+    """A function call; parameters that are not given take their defaults."""
 
     function: Function
-    payload: Payload
     given: tuple[Parameter, ...]
-    extra: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A select on a table, or on what a write or a function call returns."""
 
-    tree: ReadNode
+    request: Request
+    tree: Level
     source: Write | Call | None = None
+
+    @property
+    def is_read_only(self) -> bool:
+        stable = isinstance(self.source, Call) and not self.source.function.volatile
+        return stable or self.request.method in READS
 
 
 def make_plan(request: Request, schema: Schema, max_rows: int, safe_update: bool) -> Plan:
@@ -138,204 +136,140 @@ def make_plan(request: Request, schema: Schema, max_rows: int, safe_update: bool
     table = schema.table(request.name)
     if table is None:
         near = nearest(request.name[1], schema.tables[request.name[0]], LEAST_FOR_NAMES)
-        raise RestError(
-            404,
-            "PGRST205",
-            f"Could not find the table '{'.'.join(request.name)}' in the schema cache",
-            hint=f"Perhaps you meant the table '{request.name[0]}.{near}'" if near else None,
-        )
+        hint = f"Perhaps you meant the table '{request.name[0]}.{near}'" if near else None
+        raise failure("PGRST205", ".".join(request.name), hint=hint)
     if request.method in READS:
-        root = ReadNode(table.name[1], table.name[1], table.name, table.name, None, table)
-        return Plan(_read_tree(request.query, schema, root, max_rows))
+        root = Level(relation=table.name, source=table.name, alias=table.name[1], table=table)
+        _grow(root, request, schema, max_rows)
+        return Plan(request, root)
     return _write(request, schema, table, safe_update)
 
 
 def _write(request: Request, schema: Schema, table: Table, safe_update: bool) -> Plan:
-    method, query, prefer, payload = request.method, request.query, request.prefer, request.payload
-    root = ReadNode(table.name[1], table.name[1], table.name, (SOURCE,), table.name[1], table)
-    tree = _read_tree(query, schema, root, None)
-    columns = tuple(sorted(payload.keys)) if payload else ()
-    for column in columns:
-        if column not in table.columns:
-            raise RestError(
-                400,
-                "PGRST204",
-                f"Could not find the '{column}' column of '{table.name[1]}' in the schema cache",
-            )
-    where = tuple(condition for path, condition in query.conditions if not path)
+    root = Level(relation=table.name, source=(SOURCE,), alias=table.name[1], table=table)
+    _grow(root, request, schema, None)
+    keys = sorted(request.payload.keys) if request.payload else []
+    for key in keys:
+        if key not in table.columns:
+            raise failure("PGRST204", key, table.name[1])
+    where, root.where = tuple(root.where), []
     conflict: tuple[str, ...] = ()
-    if method == "POST":
-        where = ()
-        if "resolution" in prefer:
-            conflict = table.key if query.on_conflict is None else query.on_conflict
+    if request.method == "POST":
+        if "resolution" in request.prefer:
+            asked = request.query.on_conflict
+            conflict = table.key if asked is None else asked
             if not conflict and table.is_view:
                 raise refused("An upsert into a view without on_conflict")
-    elif safe_update and not where and (columns or method == "DELETE"):
-        verb = "UPDATE" if method == "PATCH" else "DELETE"
-        raise RestError(400, "21000", f"{verb} requires a WHERE clause")
-    write = Write(
-        method,
-        table,
-        payload,
-        columns,
-        prefer.get("missing") == "default",
-        conflict,
-        prefer.get("resolution") == "merge-duplicates",
-        where,
-        _returning(tree, table) if prefer.get("return") == "representation" else (),
-    )
-    return Plan(tree, write)
-
-
-def _returning(tree: ReadNode, table: Table) -> tuple[str, ...]:
-    names = {column.field.name for column in tree.columns}
-    if "*" in names:
-        return ("*",)
-    for relationship in (child.relationship for child in tree.children if child.relationship):
-        junction = relationship.junction
-        names.update(own for own, _ in (junction.origin if junction else relationship.columns))
-    return tuple(sorted(names | set(table.key)))
+    elif safe_update and not where and (keys or request.method == "DELETE"):
+        raise failure("21000", "UPDATE" if request.method == "PATCH" else "DELETE")
+    columns = tuple(table.columns[key] for key in keys)
+    merges = request.prefer.get("resolution") == "merge-duplicates"
+    return Plan(request, root, Write(table, columns, conflict, merges, where))
 
 
 def _call(request: Request, schema: Schema, max_rows: int) -> Plan:
-    payload, arguments = request.payload, request.query.arguments
-    keys = payload.keys if payload else frozenset(arguments)
-    function, by_body = find_function(schema, request.name, keys, payload is not None)
-    given = tuple(p for p in function.parameters if by_body or p.name in keys)
-    if payload is None:
-        payload = Payload(json.dumps(arguments), keys)
-    elif given and not by_body and not payload.is_object:
+    payload, has_body = request.payload, request.method not in READS
+    assert payload is not None
+    function, by_body = find_function(schema, request.name, payload.keys, has_body)
+    given = tuple(p for p in function.parameters if by_body or p.name in payload.keys)
+    if given and not by_body and not payload.is_object:
         raise refused("A function call with a list of argument objects")
     if request.max_affected is not None and not function.returns_set:
-        raise RestError(
-            400,
-            "PGRST128",
-            "Function must return SETOF or TABLE when max-affected preference is used "
-            "with handling=strict",
-        )
-    table = schema.table(function.table)
+        raise failure("PGRST128")
     alias = (function.table or function.name)[1]
-    root = ReadNode(alias, alias, (request.name[0], alias), (SOURCE,), alias, table)
-    tree = _read_tree(request.query, schema, root, max_rows)
-    names = dict.fromkeys(found.name for found in _fields(tree)) if table else {}
-    extra = tuple(name for name in names if table and name not in ("*", *table.columns))
-    return Plan(tree, Call(function, payload, given, extra))
+    relation, table = (request.name[0], alias), schema.table(function.table)
+    root = Level(relation=relation, source=(SOURCE,), alias=alias, table=table)
+    _grow(root, request, schema, max_rows)
+    return Plan(request, root, Call(function, given))
 
 
-def _fields(node: ReadNode) -> Iterator[Field]:
-    yield from (column.field for column in node.columns)
-    yield from (term.field for term in node.order if term.relation is None)
-    conditions = list(node.where)
-    while conditions:
-        match conditions.pop():
-            case Filter(field=found):
-                yield found
-            case Logic(terms=terms):
-                conditions += terms
-
-
-def _read_tree(query: Query, schema: Schema, root: ReadNode, max_rows: int | None) -> ReadNode:
-    """The select's tree; without `max_rows` it is one on what a write returned."""
-    writes = max_rows is None
+def _grow(root: Level, request: Request, schema: Schema, max_rows: int | None) -> None:
+    """Hangs the select on its root; without `max_rows` it is on what a write returned."""
+    query = request.query
     _add_items(schema, root, query.select, 1)
     for path, condition in query.conditions:
-        if path or not writes:
-            node = _at(root, path)
-            node.where.append(_resolve_embeds(node, condition))
-    for path, terms in query.order if not writes else ():
-        node = _at(root, path)
-        node.order = node.order or [_resolve_order(node, term) for term in terms]
-    for path, rows in query.ranges.items() if not writes else ():
+        level = _at(root, path)
+        is_of_write = max_rows is None and not path
+        level.where.append(condition if is_of_write else _resolved(level, condition))
+    if max_rows is None:
+        return
+    for path, terms in query.order:
+        level = _at(root, path)
+        level.order = level.order or [_resolved_term(level, term) for term in terms]
+    for path, rows in query.ranges.items():
         _at(root, path).range = rows
-    if max_rows is not None:
-        _limit(root, max_rows)
-    return root
+    _limit(root, max_rows)
 
 
-def _add_items(schema: Schema, node: ReadNode, items: tuple[Item, ...], depth: int) -> None:
+def _add_items(schema: Schema, level: Level, items: tuple[Item, ...], depth: int) -> None:
     for item in items:
         if isinstance(item, Column):
-            node.columns.append(item)
+            level.columns.append(item)
         else:
-            child = _embed(schema, node, item, depth)
-            _add_items(schema, child, item.items, depth + 1)
-            node.children.append(child)
+            embed = _embed(schema, level, item, depth)
+            _add_items(schema, embed, item.items, depth + 1)
+            level.embeds.append(embed)
 
 
-def _embed(schema: Schema, parent: ReadNode, item: Embed, depth: int) -> ReadNode:
+def _embed(schema: Schema, parent: Level, item: Embed, depth: int) -> EmbedLevel:
     relationship = find_relationship(schema, parent.relation, item.name, item.hint)
     if item.spread and not relationship.to_one:
         raise refused("Spreading a to-many relationship")
     name, target = item.alias or item.name, relationship.target
-    return ReadNode(
-        name,
-        item.name,
-        target,
-        target,
-        None if relationship.junction else f"{target[1]}_{depth}",
-        schema.table(target),
-        parent.qualifier,
-        relationship,
-        f"{relationship.origin[1]}_{name}_{depth}",
-        item.inner,
-        item.spread,
+    return EmbedLevel(
+        relation=target,
+        source=target,
+        alias=target[1] if relationship.junction else f"{target[1]}_{depth}",
+        table=schema.table(target),
+        parent=parent,
+        item=item,
+        name=name,
+        relationship=relationship,
+        joined=f"{relationship.origin[1]}_{name}_{depth}",
     )
 
 
-def _at(node: ReadNode, path: EmbedPath) -> ReadNode:
+def _at(level: Level, path: EmbedPath) -> Level:
     for name in path:
-        node = _child(node, name, by_relation=True)
-    return node
+        level = _embed_of(level, name, by_relation=True)
+    return level
 
 
-def _child(node: ReadNode, name: str, *, by_relation: bool = False) -> ReadNode:
-    for child in node.children:
-        if name == child.name or (by_relation and name == child.requested):
-            return child
-    raise RestError(
-        400,
-        "PGRST108",
-        f"'{name}' is not an embedded resource in this request",
-        hint=f"Verify that '{name}' is included in the 'select' query parameter.",
-    )
+def _embed_of(level: Level, name: str, *, by_relation: bool = False) -> EmbedLevel:
+    for embed in level.embeds:
+        if name == embed.name or (by_relation and name == embed.item.name):
+            return embed
+    hint = f"Verify that '{name}' is included in the 'select' query parameter."
+    raise failure("PGRST108", name, hint=hint)
 
 
-def _resolve_embeds(node: ReadNode, condition: Condition) -> Condition:
+def _resolved(level: Level, condition: Condition) -> Condition:
+    """The condition, where one on the name of an embed asks whether that found anything."""
     if isinstance(condition, Logic):
-        terms = tuple(_resolve_embeds(node, term) for term in condition.terms)
-        return replace(condition, terms=terms)
-    if isinstance(condition, EmbedIsNull) or condition.field.path:
+        return replace(condition, terms=tuple(_resolved(level, term) for term in condition.terms))
+    embed = next((embed for embed in level.embeds if condition.field == Field(embed.name)), None)
+    if embed is None:
         return condition
-    child = next((c for c in node.children if c.name == condition.field.name), None)
-    if child is None:
-        return condition
-    if condition.operator != "is" or condition.value != "null":
-        raise RestError(
-            400,
-            "PGRST120",
-            f"Bad operator on the '{child.requested}' embedded resource",
-            "Only is null or not is null filters are allowed on embedded resources",
-        )
-    child.tested = True
-    return EmbedIsNull(child.joined, condition.negated)
+    if (condition.operator, condition.value) != ("is", "null"):
+        details = "Only is null or not is null filters are allowed on embedded resources"
+        raise failure("PGRST120", embed.item.name, details=details)
+    return replace(condition, operator="embeds", value=embed.joined)
 
 
-def _resolve_order(node: ReadNode, term: OrderTerm) -> OrderTerm:
+def _resolved_term(level: Level, term: OrderTerm) -> OrderTerm:
     if term.relation is None:
         return term
-    child = _child(node, term.relation)
-    if child.relationship and not child.relationship.to_one:
-        raise RestError(
-            400,
-            "PGRST118",
-            f"A related order on '{child.name}' is not possible",
-            f"'{node.requested}' and '{child.name}' do not form a many-to-one "
-            "or one-to-one relationship",
+    embed = _embed_of(level, term.relation)
+    if not embed.relationship.to_one:
+        above = level.item.name if isinstance(level, EmbedLevel) else level.alias
+        details = (
+            f"'{above}' and '{embed.name}' do not form a many-to-one or one-to-one relationship"
         )
-    return replace(term, relation=child.joined)
+        raise failure("PGRST118", embed.name, details=details)
+    return replace(term, relation=embed.joined)
 
 
-def _limit(node: ReadNode, most: int) -> None:
-    node.range = node.range.at_most(most)
-    for child in node.children:
-        _limit(child, most)
+def _limit(level: Level, most: int) -> None:
+    level.range = level.range.at_most(most)
+    for embed in level.embeds:
+        _limit(embed, most)

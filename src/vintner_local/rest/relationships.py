@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from vintner_local.rest.errors import RestError, refused
+from vintner_local.rest.errors import RestError, failure, refused
 from vintner_local.rest.hints import nearest, scored
 from vintner_local.rest.schema import Name, Pairs, Relationship, Schema
 
@@ -28,20 +26,19 @@ def find_relationship(schema: Schema, origin: Name, target: str, hint: str | Non
     if any(f.takes_row and f.result == "row" for f in functions):
         raise refused("A computed relationship")
     known = [r for r in schema.relationships if r.origin == origin]
-    found = [r for r in known if _is_meant(r, target, hint)]
-    if not found:
-        raise _missing(schema, origin, known, target, hint)
-    if len(found) > 1:
-        raise _ambiguous(origin[1], target, found)
-    if hint is None and found[0].junction and found[0].junction.in_view:
-        raise refused("A many-to-many relationship whose junction is seen by a view, without hint,")
-    return found[0]
+    match [r for r in known if _is_meant(r, target, hint)]:
+        case []:
+            raise _missing(schema, origin, known, target, hint)
+        case [found]:
+            if hint is None and found.junction and found.junction.in_view:
+                raise refused("Embedding through a junction that a view shows, without hint,")
+            return found
+        case several:
+            raise _ambiguous(origin[1], target, several)
 
 
 def _is_meant(relationship: Relationship, target: str, hint: str | None) -> bool:
-    own, other = None, None
-    if len(relationship.columns) == 1:
-        own, other = relationship.columns[0]
+    own, other = relationship.columns[0] if len(relationship.columns) == 1 else (None, None)
     is_target = target == relationship.target[1]
     if relationship.origin == relationship.target:
         if relationship.kind != "one-to-many":
@@ -61,46 +58,37 @@ def _missing(
     else:
         names = {r.origin[1] for r in schema.relationships if r.origin[0] == origin[0]}
         near, instead = nearest(origin[1], names), origin[1]
-    between = f"between '{origin[1]}' and '{target}'"
     using = f" using the hint '{hint}'" if hint else ""
-    return RestError(
-        400,
+    return failure(
         "PGRST200",
-        f"Could not find a relationship {between} in the schema cache",
-        f"Searched for a foreign key relationship {between}{using} in the schema '{origin[0]}', "
-        "but no matches were found.",
-        f"Perhaps you meant '{near}' instead of '{instead}'." if near else None,
+        origin[1],
+        target,
+        details=f"Searched for a foreign key relationship between '{origin[1]}' and '{target}'"
+        f"{using} in the schema '{origin[0]}', but no matches were found.",
+        hint=f"Perhaps you meant '{near}' instead of '{instead}'." if near else None,
     )
 
 
 def _ambiguous(origin: str, target: str, found: list[Relationship]) -> RestError:
     choices = ", ".join(f"'{r.target[1]}!{r.name}'" for r in found)
-    return RestError(
-        300,
-        "PGRST201",
-        "Could not embed because more than one relationship was found for "
-        f"'{origin}' and '{target}'",
-        [_description(r) for r in found],
+    hint = (
         f"Try changing '{target}' to one of the following: {choices}. "
-        "Find the desired relationship in the 'details' key.",
+        "Find the desired relationship in the 'details' key."
     )
+    return failure("PGRST201", origin, target, details=[_description(r) for r in found], hint=hint)
 
 
-def _description(relationship: Relationship) -> dict[str, Any]:
+def _description(relationship: Relationship) -> dict[str, str]:
     origin, target = relationship.origin[1], relationship.target[1]
-    junction = relationship.junction
-    if junction:
+    if junction := relationship.junction:
         one, other = junction.constraints
         to_origin, to_target = _side(junction.origin, 1), _side(junction.target, 1)
         how = f"{junction.table[1]} using {one}({to_origin}) and {other}({to_target})"
     else:
         own, others = _side(relationship.columns, 0), _side(relationship.columns, 1)
         how = f"{relationship.name} using {origin}({own}) and {target}({others})"
-    return {
-        "cardinality": relationship.kind,
-        "embedding": f"{origin} with {target}",
-        "relationship": how,
-    }
+    embedding = f"{origin} with {target}"
+    return {"cardinality": relationship.kind, "embedding": embedding, "relationship": how}
 
 
 def _side(pairs: Pairs, which: int) -> str:

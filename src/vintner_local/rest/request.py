@@ -10,55 +10,57 @@ from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 from vintner_local.rest import grammar
-from vintner_local.rest.errors import RestError, refused
+from vintner_local.rest.errors import RestError, failure, refused
 from vintner_local.rest.schema import Name
 from vintner_local.rest.syntax import Condition, EmbedPath, Item, OrderTerm, Range
 
 READS = ("GET", "HEAD")
 METHODS = (*READS, "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
-OBJECT = "application/vnd.pgrst.object+json"
-ARRAY = "application/vnd.pgrst.array+json"
-PLAIN = ("*/*", "application/*", "application/json", ARRAY, ARRAY.removesuffix("+json"))
+JSON = "application/json"
+OBJECT = "application/vnd.pgrst.object"
+ARRAY = "application/vnd.pgrst.array"
 REFUSED_MEDIA = {
     "text/csv": "CSV",
-    "application/geo+json": "GeoJSON",
+    "application/geo": "GeoJSON",
     "application/vnd.pgrst.plan": "A query plan",
     "application/x-www-form-urlencoded": "A body of form fields",
 }
 PREFERENCES = {
-    "resolution": r"merge-duplicates|ignore-duplicates",
-    "missing": r"default|null",
-    "return": r"representation|minimal|headers-only",
-    "count": r"exact|planned|estimated",
-    "tx": r"commit|rollback",
-    "handling": r"strict|lenient",
-    "timezone": r".*",
-    "max-affected": r".*",
+    "resolution": "merge-duplicates|ignore-duplicates",
+    "missing": "default|null",
+    "return": "representation|minimal|headers-only",
+    "count": "exact|planned|estimated",
+    "tx": "commit|rollback",
+    "handling": "strict|lenient",
+    "timezone": ".*",
+    "max-affected": ".*",
 }
-REFUSED_PREFERENCES = ("return=headers-only", "count=planned", "count=estimated")
+REFUSED_PREFERENCES = re.compile("return=headers-only|count=(planned|estimated)|timezone=.*")
+_NUMBER = re.compile(r"-?\d{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
     """The shape of the answer's body."""
 
+    content_type: str
     single: bool = False
     nulls_stripped: bool = False
-
-    @property
-    def content_type(self) -> str:
-        if not self.single and not self.nulls_stripped:
-            return "application/json; charset=utf-8"
-        stripped = ";nulls=stripped" if self.nulls_stripped else ""
-        return f"{OBJECT if self.single else ARRAY}{stripped}; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A request's body as JSON text, and the keys that its objects have."""
+    """What a write or a function call is given.
+
+    Attributes:
+        json: one object or a list of them, as text.
+        keys: the keys that the objects have, or shall be taken to have.
+        fills_defaults: whether a key that an object lacks takes its column's default.
+    """
 
     json: str
     keys: frozenset[str]
+    fills_defaults: bool = False
 
     @property
     def is_object(self) -> bool:
@@ -67,7 +69,7 @@ class Payload:
 
 @dataclass(slots=True)
 class Query:
-    """The query string, parsed."""
+    """The query string, parsed; `arguments` are a function's."""
 
     select: tuple[Item, ...] = ()
     conditions: list[tuple[EmbedPath, Condition]] = field(default_factory=list)
@@ -86,7 +88,7 @@ class Request:
         is_call: whether `name` is a function, rather than a table or view.
         prefer: what the `Prefer` headers ask for.
         max_affected: the most rows that may be changed; None without `handling=strict`.
-        payload: the body of a write or a function call.
+        payload: what a write or a function call is given; None for other requests.
     """
 
     method: str
@@ -123,10 +125,10 @@ def parse_request(
         RestError: the request is malformed, or asks for what is not served.
     """
     if method not in METHODS:
-        raise RestError(405, "PGRST117", f"Unsupported HTTP method: {method}")
+        raise failure("PGRST117", method)
     is_call, name = _target(path)
-    if is_call and method not in (*READS, "POST", "OPTIONS"):
-        raise RestError(405, "PGRST101", f"Cannot use the {method} method on RPC")
+    if is_call and method in ("PATCH", "PUT", "DELETE"):
+        raise failure("PGRST101", method)
     if method in ("PUT", "OPTIONS"):
         raise refused(method)
     if method == "GET" and "Range" in headers:
@@ -135,10 +137,17 @@ def parse_request(
     schema = headers.get(profile, schemas[0])
     if schema not in schemas:
         hint = f"Only the following schemas are exposed: {', '.join(schemas)}"
-        raise RestError(406, "PGRST106", f"Invalid schema: {schema}", hint=hint)
+        raise failure("PGRST106", schema, hint=hint)
     parsed = _query(query, may_have_arguments=is_call and method in READS)
     preferences = _preferences(prefer)
-    affected = re.fullmatch(r"-?\d{1,18}", preferences.get("max-affected", ""))
+    affected = _NUMBER.fullmatch(preferences.get("max-affected", ""))
+    payload = None
+    if method in ("POST", "PATCH"):
+        payload = _payload(is_call, headers.get("Content-Type", JSON), body, parsed.columns)
+        if not is_call and preferences.get("missing") == "default":
+            payload = replace(payload, fills_defaults=True)
+    elif is_call:
+        payload = Payload(json.dumps(parsed.arguments), frozenset(parsed.arguments))
     return Request(
         method,
         is_call,
@@ -146,8 +155,8 @@ def parse_request(
         parsed,
         preferences,
         int(affected[0]) if affected and preferences.get("handling") == "strict" else None,
-        _media(headers.get("Accept") or "*/*"),
-        _payload(method, is_call, headers.get("Content-Type", ""), body, parsed.columns),
+        _media(headers.get("Accept", "*/*")),
+        payload,
     )
 
 
@@ -159,24 +168,23 @@ def _target(path: str) -> tuple[bool, str]:
             return True, name
         case [name]:
             return False, name
-        case _:
-            raise RestError(404, "PGRST125", "Invalid path specified in request URL")
+    raise failure("PGRST125")
 
 
 def _query(text: str, *, may_have_arguments: bool) -> Query:
     found = Query()
     names: dict[str, str] = {}
     for part in text.split("&"):
-        if "=" not in part:
-            continue
-        key, value = (unquote_plus(half) for half in part.split("=", 1))
+        key, given, value = (unquote_plus(piece) for piece in part.partition("="))
         match key.rsplit(".", 1)[-1]:
+            case _ if not given:
+                pass
             case _ if key in ("select", "columns", "on_conflict"):
                 names.setdefault(key, value)
             case "order":
                 found.order.append((grammar.parse_path(key), grammar.parse_order(value)))
             case "limit" | "offset" as bound:
-                if re.fullmatch(r"-?\d{1,18}", value):
+                if _NUMBER.fullmatch(value):
                     _bound(found.ranges, grammar.parse_path(key), bound, int(value))
             case "and" | "or":
                 found.conditions.append(grammar.parse_logic(key, value))
@@ -197,44 +205,41 @@ def _query(text: str, *, may_have_arguments: bool) -> Query:
 
 def _bound(ranges: dict[EmbedPath, Range], path: EmbedPath, bound: str, value: int) -> None:
     if bound == "limit" and value < 0:
-        details = "Limit should be greater than or equal to zero."
-        raise RestError(416, "PGRST103", "Requested range not satisfiable", details)
+        raise failure("PGRST103", details="Limit should be greater than or equal to zero.")
     ranges[path] = replace(ranges.get(path, Range()), **{bound: max(value, 0)})
 
 
 def _preferences(headers: Iterable[str]) -> dict[str, str]:
     chosen: dict[str, str] = {}
     invalid = []
-    for preference in (part.strip() for header in headers for part in header.split(",")):
+    for preference in filter(None, (part.strip() for part in ",".join(headers).split(","))):
         key, _, value = preference.partition("=")
+        if REFUSED_PREFERENCES.fullmatch(preference):
+            raise refused(f"The preference {preference}")
         if re.fullmatch(PREFERENCES.get(key, "(?!)"), value):
             chosen.setdefault(key, value)
-        elif preference:
+        else:
             invalid.append(preference)
-        if preference in REFUSED_PREFERENCES or key == "timezone":
-            raise refused(f"The preference {preference}")
     if chosen.get("handling") == "strict" and invalid:
-        details = f"Invalid preferences: {', '.join(invalid)}"
-        message = "Invalid preferences given with handling=strict"
-        raise RestError(400, "PGRST122", message, details)
+        raise failure("PGRST122", details=f"Invalid preferences: {', '.join(invalid)}")
     return chosen
 
 
 def _media(accept: str) -> Media:
     asked = [
-        [piece.strip() for piece in part.lower().replace('"', "").split(";")]
-        for part in accept.split(",")
+        [piece.strip() for piece in part.split(";")]
+        for part in accept.lower().replace('"', "").split(",")
     ]
-    asked.sort(key=_quality, reverse=True)
-    for mime, *parameters in asked:
-        stripped = "nulls=stripped" in parameters
-        if mime in (OBJECT, OBJECT.removesuffix("+json")):
-            return Media(single=True, nulls_stripped=stripped)
-        if mime in PLAIN:
-            return Media(nulls_stripped=stripped and "array" in mime)
-        _refuse_media(mime.partition("+")[0] if "plan" in mime else mime)
-    names = ", ".join(mime for mime, *_ in asked)
-    raise RestError(406, "PGRST107", f"None of these media types are available: {names}")
+    for mime, *parameters in sorted(asked, key=_quality, reverse=True):
+        kind = mime.removesuffix("+json")
+        stripped = ";nulls=stripped" if "nulls=stripped" in parameters else ""
+        if kind == OBJECT or (kind == ARRAY and stripped):
+            content_type = f"{kind}+json{stripped}; charset=utf-8"
+            return Media(content_type, kind == OBJECT, bool(stripped))
+        if kind in ("", "*/*", "application/*", JSON, ARRAY):
+            return Media(f"{JSON}; charset=utf-8")
+        _refuse_media(kind)
+    raise failure("PGRST107", ", ".join(mime for mime, *_ in asked))
 
 
 def _quality(asked: list[str]) -> float:
@@ -242,22 +247,20 @@ def _quality(asked: list[str]) -> float:
     return float(found[1]) if found else 1.0
 
 
-def _refuse_media(mime: str) -> None:
-    if mime in REFUSED_MEDIA:
-        raise refused(REFUSED_MEDIA[mime])
+def _refuse_media(kind: str) -> None:
+    if kind in REFUSED_MEDIA:
+        raise refused(REFUSED_MEDIA[kind])
 
 
 def _payload(
-    method: str, is_call: bool, content_type: str, body: bytes, columns: tuple[str, ...] | None
-) -> Payload | None:
-    if method not in ("POST", "PATCH"):
-        return None
+    is_call: bool, content_type: str, body: bytes, columns: tuple[str, ...] | None
+) -> Payload:
     mime = content_type.partition(";")[0].strip().lower()
-    if mime not in ("", "application/json") and (body or mime != "application/octet-stream"):
+    if mime != JSON:
         _refuse_media(mime)
         if is_call:
             raise refused(f"A function call with a body of type {mime}")
-        raise RestError(400, "PGRST102", f"Content-Type not acceptable: {mime}")
+        raise failure("PGRST102", f"Content-Type not acceptable: {mime}")
     if not body and is_call:
         return Payload("{}", frozenset())
     try:
@@ -266,11 +269,11 @@ def _payload(
             return Payload(text, frozenset(columns))
         value = json.loads(text, parse_constant=_no_constant, parse_int=str, parse_float=str)
     except (ValueError, RecursionError):
-        raise RestError(400, "PGRST102", "Empty or invalid json") from None
+        raise failure("PGRST102", "Empty or invalid json") from None
     objects = value if isinstance(value, list) else [value] if isinstance(value, dict) else []
     keys = objects[0].keys() if objects and isinstance(objects[0], dict) else {}.keys()
     if not all(isinstance(one, dict) and one.keys() == keys for one in objects):
-        raise RestError(400, "PGRST102", "All object keys must match")
+        raise failure("PGRST102", "All object keys must match")
     return Payload(text if isinstance(value, list | dict) else "[]", frozenset(keys))
 
 

@@ -6,7 +6,7 @@ import json
 
 from aiohttp import web
 
-from vintner_local.rest.errors import RestError
+from vintner_local.rest.errors import failure, refused
 from vintner_local.rest.plan import Call, Plan, Write
 from vintner_local.rest.request import Request
 from vintner_local.rest.syntax import Range
@@ -28,19 +28,16 @@ def check(row: Row, request: Request) -> None:
     """
     count, most = int(row[1] or 0), request.max_affected
     if request.media.single and count != 1:
-        message = "Cannot coerce the result to a single JSON object"
-        raise RestError(406, "PGRST116", message, f"The result contains {count} rows")
+        raise failure("PGRST116", details=f"The result contains {count} rows")
     if most is not None and request.method in ("PATCH", "DELETE", "POST") and count > most:
-        message = "Query result exceeds max-affected preference constraint"
-        raise RestError(400, "PGRST124", message, f"The query affects {count} rows")
+        raise failure("PGRST124", details=f"The query affects {count} rows")
 
 
-def respond(request: Request, plan: Plan, row: Row, *, names_schema: bool) -> web.Response:
+def respond(plan: Plan, row: Row, *, names_schema: bool) -> web.Response:
     """The answer.
 
     Args:
-        request: the request.
-        plan: its plan.
+        plan: the request's plan.
         row: what its statement gave.
         names_schema: whether the answer says which schema it is from.
 
@@ -48,24 +45,23 @@ def respond(request: Request, plan: Plan, row: Row, *, names_schema: bool) -> we
         RestError: a function set what cannot be sent.
     """
     total, page, body, own_headers, own_status, inserted = row
-    count, source, prefer = int(page or 0), plan.source, request.prefer
-    first, last, totals = 0, count - 1, None if total is None else int(total)
+    request, source = plan.request, plan.source
+    count, first, totals = int(page or 0), 0, None if total is None else int(total)
     bodiless = isinstance(source, Call) and source.function.result == "void"
     if isinstance(source, Write):
-        bodiless = prefer.get("return") != "representation"
+        bodiless = request.prefer.get("return") != "representation"
         status = 204 if bodiless else 200
-        if source.method == "POST":
-            replaced = source.merges and int(inserted or 0) <= 0
-            status = 200 if replaced else 201
-        last = last if source.method == "PATCH" else -1
-        totals = count if prefer.get("count") == "exact" else None
+        if request.method == "POST":
+            status = 200 if source.merges and int(inserted or 0) <= 0 else 201
+        last = count - 1 if request.method == "PATCH" else -1
+        totals = count if request.prefer.get("count") == "exact" else None
     else:
         first = request.query.ranges.get((), Range()).offset
-        last += first
+        last = first + count - 1
         status = 204 if bodiless else 206 if totals is not None and count < totals else 200
     shown = f"{first}-{last}" if totals != 0 and first <= last else "*"
     headers = {"Content-Range": f"{shown}/{'*' if totals is None else totals}"}
-    if applied := _applied(request, plan):
+    if applied := _applied(plan):
         headers["Preference-Applied"] = applied
     if not bodiless:
         headers["Content-Type"] = request.media.content_type
@@ -73,48 +69,39 @@ def respond(request: Request, plan: Plan, row: Row, *, names_schema: bool) -> we
             headers["Content-Profile"] = request.name[0]
     if totals is not None and first > totals:
         details = f"An offset of {first} was requested, but there are only {totals} rows."
-        beyond = RestError(416, "PGRST103", "Requested range not satisfiable", details)
+        beyond = failure("PGRST103", details=details)
         status, body = beyond.status, beyond.body()
-    return web.Response(
-        status=status if own_status is None else _own_status(own_status),
-        body=b"" if bodiless else body,
-        headers=headers if own_headers is None else _own_headers(own_headers, headers),
-    )
+    if own_status is not None:
+        if not own_status.isdigit() or not 100 <= int(own_status) <= 999:
+            raise failure("PGRST112")
+        status = int(own_status)
+    if own_headers is not None:
+        headers = _overridden(headers, own_headers)
+    return web.Response(status=status, body=b"" if bodiless else body, headers=headers)
 
 
-def _applied(request: Request, plan: Plan) -> str:
+def _applied(plan: Plan) -> str:
     """The preferences that had a say, in PostgREST's order."""
-    write = plan.source if isinstance(plan.source, Write) else None
-    inserts = write is not None and write.method == "POST"
+    request, source = plan.request, plan.source
+    writes = isinstance(source, Write)
+    counted = request.is_call or request.method in ("PATCH", "DELETE")
     had_a_say = {
-        "resolution": inserts and write is not None and bool(write.conflict),
-        "missing": inserts or request.method == "PATCH",
-        "return": write is not None,
+        "resolution": isinstance(source, Write) and bool(source.conflict),
+        "missing": writes and request.method != "DELETE",
+        "return": writes,
         "count": True,
         "handling": True,
-        "max-affected": request.max_affected is not None
-        and (isinstance(plan.source, Call) or request.method in ("PATCH", "DELETE")),
+        "max-affected": counted and request.max_affected is not None,
     }
     said = [name for name, had in had_a_say.items() if had and name in request.prefer]
     return ", ".join(f"{name}={request.prefer[name]}" for name in said)
 
 
-def _own_status(setting: bytes) -> int:
-    if not setting.isdigit() or not 100 <= int(setting) <= 999:
-        raise RestError(500, "PGRST112", "response.status guc must be a valid status code")
-    return int(setting)
-
-
-def _own_headers(setting: bytes, headers: dict[str, str]) -> dict[str, str]:
+def _overridden(headers: dict[str, str], setting: bytes) -> dict[str, str]:
+    """Headers, with those that the setting `response.headers` brings in place of equal ones."""
     try:
-        own = dict(pair for one in json.loads(setting) for pair in one.items())
+        own = {name: str(value) for one in json.loads(setting) for name, value in one.items()}
     except (ValueError, TypeError, AttributeError):
-        own = {"": None}
-    if not all(isinstance(value, str) for value in own.values()):
-        message = (
-            "response.headers guc must be a JSON array composed of objects with a single key "
-            "and a string value"
-        )
-        raise RestError(500, "PGRST111", message)
-    overridden = {name.lower() for name in own}
-    return {**{k: v for k, v in headers.items() if k.lower() not in overridden}, **own}
+        raise refused("A value of response.headers that is no list of objects") from None
+    names = {name.lower() for name in own}
+    return {name: text for name, text in headers.items() if name.lower() not in names} | own

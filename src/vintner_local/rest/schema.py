@@ -95,13 +95,11 @@ class Schema:
     """What requests are planned against.
 
     Attributes:
-        missing: exposed schemas that do not exist.
         tables: by schema and name.
         functions: all overloads, by schema and name.
         role_settings: settings that a role brings along, by role.
     """
 
-    missing: tuple[str, ...]
     tables: dict[str, dict[str, Table]]
     functions: dict[str, dict[str, tuple[Function, ...]]]
     relationships: tuple[Relationship, ...]

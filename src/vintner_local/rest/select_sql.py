@@ -13,18 +13,9 @@ from functools import lru_cache
 
 from psycopg.sql import Identifier
 
-from vintner_local.rest.errors import RestError
-from vintner_local.rest.plan import ReadNode
-from vintner_local.rest.syntax import (
-    Column,
-    Condition,
-    EmbedIsNull,
-    Field,
-    Filter,
-    Logic,
-    OrderTerm,
-    Range,
-)
+from vintner_local.rest.errors import failure
+from vintner_local.rest.plan import EmbedLevel, Level
+from vintner_local.rest.syntax import Column, Condition, Field, Filter, OrderTerm, Range
 
 OPERATORS = (
     {"eq": "=", "neq": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -38,9 +29,11 @@ TEXT_SEARCH = {
     "phfts": "phraseto_tsquery",
     "wfts": "websearch_to_tsquery",
 }
+
+
 KEYWORDS = (
-    {"null": "NULL", "not_null": "NOT NULL"}
-    | {"true": "TRUE", "false": "FALSE", "unknown": "UNKNOWN"}
+    {"null": " NULL", "not_null": " NOT NULL"}
+    | {"true": " TRUE", "false": " FALSE", "unknown": " UNKNOWN"}
     | {"": "", "asc": " ASC", "desc": " DESC"}
     | {"nullsfirst": " NULLS FIRST", "nullslast": " NULLS LAST"}
 )
@@ -52,9 +45,9 @@ def ident(*names: str) -> str:
     return Identifier(*names).as_string(None)
 
 
-def column_of(qualifier: tuple[str, ...], name: str) -> str:
-    """A column of something, or all of them for `*`."""
-    return f"{ident(*qualifier)}.*" if name == "*" else ident(*qualifier, name)
+def listed(names: Iterable[str]) -> str:
+    """Names, quoted, with commas between."""
+    return ", ".join(ident(name) for name in names)
 
 
 def array_literal(values: Iterable[str]) -> str:
@@ -74,142 +67,131 @@ class SelectWriter:
         self.values.append(value)
         return f"${len(self.values)}"
 
-    def read(self, node: ReadNode) -> str:
+    def read(self, level: Level) -> str:
         """A select of one level's rows, with its embeds as lateral joins."""
-        items = [self._item(node, column) for column in node.columns]
-        items += [_embedded(child) for child in node.children if not child.selects_nothing]
-        if not items and node.relationship:
-            items = [column_of(node.qualifier, "*")]
-        joins = [self._join(child) for child in node.children]
-        order = ", ".join(self._order(node, term) for term in node.order)
+        items = [self._item(level, column) for column in level.columns]
+        items += [_embedded(embed) for embed in level.embeds if not embed.selects_nothing]
+        if not items and isinstance(level, EmbedLevel):
+            items = [self._column(level, "*")]
+        order = ", ".join(self._order(level, term) for term in level.order)
         return (
-            f"SELECT {', '.join(items)} {self._from(node)}{''.join(joins)}{self._where(node)}"
-            f"{f' ORDER BY {order}' if order else ''}{self._range(node.range)}"
+            f"SELECT {', '.join(items)} {self._rows(level, level.embeds)}"
+            f"{f' ORDER BY {order}' if order else ''}{self._range(level.range)}"
         )
 
-    def count(self, node: ReadNode) -> str:
+    def count(self, level: Level) -> str:
         """A select of one row for each that `read` finds without its range."""
-        joins = [self._join(c) for c in node.children if c.inner or c.tested]
-        return f"SELECT 1 {self._from(node)}{''.join(joins)}{self._where(node)}"
+        embeds = [embed for embed in level.embeds if embed.item.inner or level.where]
+        return f"SELECT 1 {self._rows(level, embeds)}"
 
-    def _from(self, node: ReadNode) -> str:
-        source = ident(*node.source) + (f" AS {ident(node.alias)}" if node.alias else "")
-        if node.relationship and node.relationship.junction:
-            source += f" CROSS JOIN {ident(*node.relationship.junction.table)}"
-        return f"FROM {source}"
+    def where(self, level: Level, conditions: Iterable[Condition]) -> str:
+        """A WHERE clause of conditions that must all hold, and of what links an embed."""
+        tests = [self._condition(level, condition) for condition in conditions]
+        if isinstance(level, EmbedLevel):
+            tests += self._links(level)
+        return f" WHERE {' AND '.join(tests)}" if tests else ""
 
-    def _where(self, node: ReadNode) -> str:
-        conditions = [self._condition(node, c, node.qualifier) for c in node.where]
-        conditions += _join_conditions(node)
-        return where_all(conditions)
+    def _rows(self, level: Level, embeds: list[EmbedLevel]) -> str:
+        source = f"FROM {ident(*level.source)} AS {ident(level.alias)}"
+        if isinstance(level, EmbedLevel) and level.relationship.junction:
+            source += f" CROSS JOIN {ident(*level.relationship.junction.table)}"
+        joins = (self._join(embed) for embed in embeds)
+        return f"{source}{''.join(joins)}{self.where(level, level.where)}"
 
-    def _join(self, child: ReadNode) -> str:
-        joined = ident(child.joined)
-        rows, match = self.read(child), "TRUE"
-        if child.relationship and not child.relationship.to_one:
+    def _join(self, embed: EmbedLevel) -> str:
+        joined = ident(embed.joined)
+        rows, match = self.read(embed), "TRUE"
+        if not embed.relationship.to_one:
             rows = f"SELECT json_agg({joined})::jsonb AS {joined} FROM ({rows}) AS {joined}"
-            if child.inner:
+            if embed.item.inner:
                 match = f"{joined}.{joined} IS NOT NULL"
-        kind = "INNER" if child.inner else "LEFT"
+        kind = "INNER" if embed.item.inner else "LEFT"
         return f" {kind} JOIN LATERAL ({rows}) AS {joined} ON {match}"
 
-    def _item(self, node: ReadNode, column: Column) -> str:
-        text, alias = self._field(node, column.field, node.qualifier), column.alias
+    def _links(self, level: EmbedLevel) -> list[str]:
+        junction = level.relationship.junction
+        if junction is None:
+            return [
+                f"{self._column(level, there)} = {self._column(level.parent, here)}"
+                for here, there in level.relationship.columns
+            ]
+        return [
+            f"{self._column(side, column)} = {ident(*junction.table, between)}"
+            for side, pairs in ((level.parent, junction.origin), (level, junction.target))
+            for column, between in pairs
+        ]
+
+    def _column(self, level: Level, name: str) -> str:
+        level.named.add(name)
+        return f"{ident(level.alias)}.*" if name == "*" else ident(level.alias, name)
+
+    def _item(self, level: Level, column: Column) -> str:
+        text, alias = self._field(level, column.field), column.alias
         if column.cast:
             text = f"CAST({text} AS {_cast(column.cast)})"
         if column.field.path and alias is None:
-            keys = [step.key for step in column.field.path if isinstance(step.key, str)]
+            keys = [key for _, key in column.field.path if isinstance(key, str)]
             alias = keys[-1] if keys else column.field.name
         return f"{text} AS {ident(alias)}" if alias else text
 
-    def _field(self, node: ReadNode, field: Field, qualifier: tuple[str, ...]) -> str:
-        text = column_of(qualifier, field.name)
-        if field.path and _type(node, field) not in ("json", "jsonb"):
+    def _field(self, level: Level, field: Field, relation: str | None = None) -> str:
+        text = ident(relation, field.name) if relation else self._column(level, field.name)
+        if field.path and _type(level, field) not in ("json", "jsonb"):
             text = f"to_jsonb({text})"
-        for step in field.path:
-            arrow = "->>" if step.as_text else "->"
-            cast = "::int" if isinstance(step.key, int) else ""
-            text += f"{arrow}{self.param(str(step.key))}{cast}"
+        for arrow, key in field.path:
+            text += f"{arrow}{self.param(str(key))}{'::int' if isinstance(key, int) else ''}"
         return text
 
-    def _order(self, node: ReadNode, term: OrderTerm) -> str:
-        qualifier = (term.relation,) if term.relation else node.qualifier
-        field = self._field(node, term.field, qualifier)
+    def _order(self, level: Level, term: OrderTerm) -> str:
+        field = self._field(level, term.field, term.relation)
         return field + KEYWORDS[term.direction] + KEYWORDS[term.nulls]
 
     def _range(self, rows: Range) -> str:
         limit = "" if rows.limit is None else f" LIMIT {self.param(str(rows.limit))}"
         return limit + (f" OFFSET {self.param(str(rows.offset))}" if rows.offset else "")
 
-    def _condition(self, node: ReadNode, condition: Condition, qualifier: tuple[str, ...]) -> str:
+    def _condition(self, level: Level, condition: Condition) -> str:
         negation = "NOT " if condition.negated else ""
-        if isinstance(condition, EmbedIsNull):
-            test = "IS DISTINCT FROM" if condition.negated else "IS NOT DISTINCT FROM"
-            return f"{ident(condition.embed)} {test} NULL"
-        if isinstance(condition, Logic):
-            terms = (self._condition(node, term, qualifier) for term in condition.terms)
-            return f"{negation}({f' {condition.operator.upper()} '.join(terms)})"
-        return negation + self._comparison(node, condition, qualifier)
+        if isinstance(condition, Filter):
+            return negation + self._comparison(level, condition)
+        terms = (self._condition(level, term) for term in condition.terms)
+        return f"{negation}({f' {condition.operator.upper()} '.join(terms)})"
 
-    def _comparison(self, node: ReadNode, filter_: Filter, qualifier: tuple[str, ...]) -> str:
-        field = self._field(node, filter_.field, qualifier)
+    def _comparison(self, level: Level, filter_: Filter) -> str:
         operator, value = filter_.operator, filter_.value
+        if operator == "embeds":
+            return f"{ident(str(value))} IS NOT DISTINCT FROM NULL"
+        field = self._field(level, filter_.field)
         if isinstance(value, tuple):
             return f"{field} = ANY({self.param(array_literal(value))})"
         if operator == "is":
-            return f"{field} IS {KEYWORDS[value]}"
+            return f"{field} IS{KEYWORDS[value]}"
         if operator in TEXT_SEARCH:
             language = f"{self.param(filter_.modifier)}, " if filter_.modifier else ""
-            if _type(node, filter_.field) != "tsvector":
+            if _type(level, filter_.field) != "tsvector":
                 field = f"to_tsvector({language}{field})"
             return f"{field} @@ {TEXT_SEARCH[operator]}({language}{self.param(value)})"
-        if operator in ("like", "ilike"):
-            value = value.replace("*", "%")
-        text = self.param(value)
+        text = self.param(value.replace("*", "%") if operator in ("like", "ilike") else value)
         if filter_.modifier:
             text = f"{filter_.modifier.upper()}({text})"
         return f"{field} {OPERATORS[operator]} {text}"
 
 
-def where_all(conditions: list[str]) -> str:
-    """A WHERE clause of conditions that must all hold; empty for none."""
-    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
-
-
-def _join_conditions(node: ReadNode) -> list[str]:
-    relationship = node.relationship
-    if relationship is None:
-        return []
-    junction = relationship.junction
-    if junction is None:
-        return [
-            f"{ident(*node.qualifier, there)} = {ident(*node.parent, here)}"
-            for here, there in relationship.columns
-        ]
-    sides = ((node.parent, junction.origin), (node.qualifier, junction.target))
-    return [
-        f"{ident(*side, column)} = {ident(*junction.table, between)}"
-        for side, pairs in sides
-        for column, between in pairs
-    ]
-
-
-def _type(node: ReadNode, field: Field) -> str:
-    column = node.table.columns.get(field.name) if node.table else None
+def _type(level: Level, field: Field) -> str:
+    column = level.table.columns.get(field.name) if level.table else None
     return column.type if column else ""
 
 
 def _cast(name: str) -> str:
-    words = name.split(" ")
-    if not all(word.isidentifier() and word.isascii() for word in words):
-        raise RestError(400, "42601", f'syntax error at or near "{name}"')
+    if not all(word.isidentifier() and word.isascii() for word in name.split(" ")):
+        raise failure("42601", name)
     return name
 
 
-def _embedded(child: ReadNode) -> str:
-    joined, name = ident(child.joined), ident(child.name)
-    if child.spread:
+def _embedded(embed: EmbedLevel) -> str:
+    joined, name = ident(embed.joined), ident(embed.name)
+    if embed.item.spread:
         return f"{joined}.*"
-    if child.relationship and child.relationship.to_one:
+    if embed.relationship.to_one:
         return f"row_to_json({joined}.*)::jsonb AS {name}"
     return f"coalesce({joined}.{joined}, '[]') AS {name}"

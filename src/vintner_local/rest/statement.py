@@ -7,7 +7,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vintner_local.rest.plan import SOURCE, Call, Plan, Write
-from vintner_local.rest.request import Request
 from vintner_local.rest.source_sql import INSERTED, SourceWriter
 
 _ANSWER = "_postgrest_t"
@@ -21,7 +20,7 @@ class Statement:
     values: tuple[str, ...] = ()
 
 
-def answer_statement(plan: Plan, request: Request) -> Statement:
+def answer_statement(plan: Plan) -> Statement:
     """The statement that does all a request asks for.
 
     Its one row holds: the total of rows if `count=exact`, the number of rows answered, the body,
@@ -29,17 +28,17 @@ def answer_statement(plan: Plan, request: Request) -> Statement:
 
     Args:
         plan: the request's plan.
-        request: the request.
     """
-    writer = SourceWriter()
-    wants_total = request.prefer.get("count") == "exact" and not isinstance(plan.source, Write)
-    prefix = f"WITH {SOURCE} AS ({writer.source(plan.source, plan.tree)}) " if plan.source else ""
-    total = f"(SELECT count(*) FROM ({writer.count(plan.tree)}) counted)" if wants_total else "NULL"
-    if isinstance(plan.source, Write) and request.prefer.get("return") != "representation":
-        rows, body = f"SELECT FROM {SOURCE}", "''"
-    else:
+    writer, request, source = SourceWriter(), plan.request, plan.source
+    rows, body, total, prefix = f"SELECT FROM {SOURCE}", "''", "NULL", ""
+    if not isinstance(source, Write) or request.prefer.get("return") == "representation":
         rows = writer.read(plan.tree)
-        body = "''" if request.method == "HEAD" else _body(plan.source, request)
+        body = "''" if request.method == "HEAD" else _body(plan)
+    if request.prefer.get("count") == "exact" and not isinstance(source, Write):
+        total = f"(SELECT count(*) FROM ({writer.count(plan.tree)}) counted)"
+    if source:
+        text = writer.call(plan, source) if isinstance(source, Call) else writer.write(plan, source)
+        prefix = f"WITH {SOURCE} AS ({text}) "
     text = (
         f"{prefix}SELECT {total}, count(*), {body}, "
         "nullif(current_setting('response.headers', true), ''), "
@@ -49,15 +48,13 @@ def answer_statement(plan: Plan, request: Request) -> Statement:
     return Statement(text, tuple(writer.values))
 
 
-def _body(source: Write | Call | None, request: Request) -> str:
-    row, single = _ANSWER, request.media.single
-    if isinstance(source, Call):
-        single = single or not source.function.returns_set
-        if source.function.result != "row":
+def _body(plan: Plan) -> str:
+    row, single = _ANSWER, plan.request.media.single
+    if isinstance(plan.source, Call):
+        single = single or not plan.source.function.returns_set
+        if plan.source.function.result != "row":
             row = f"{_ANSWER}.pgrst_scalar"
-    rows = f"json_agg({row})"
-    if single:
-        rows += "->0"
-    if request.media.nulls_stripped:
+    rows = f"json_agg({row}){'->0' if single else ''}"
+    if plan.request.media.nulls_stripped:
         rows = f"json_strip_nulls({rows})"
     return f"coalesce(({rows})::text, '{'null' if single else '[]'}')"

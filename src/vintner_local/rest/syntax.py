@@ -9,19 +9,11 @@ EmbedPath = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step into JSON: `->key`, `->>key` or the same with an array index."""
-
-    key: str | int
-    as_text: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Field:
-    """A column, or a place inside its JSON."""
+    """A column, or a place inside its JSON: arrows (`->` or `->>`), each with a key or index."""
 
     name: str
-    path: tuple[Step, ...] = ()
+    path: tuple[tuple[str, str | int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +45,8 @@ class Filter:
     """A comparison of a field with a value from the URL.
 
     Attributes:
-        operator: PostgREST's name of it (`eq`, `in`, `is`, `fts`, …).
+        operator: PostgREST's name of it (`eq`, `in`, `is`, `fts`, …); `embeds` after planning,
+            where the field turned out to be an embed.
         value: the text after the operator; a tuple for `in`.
         modifier: what stands in brackets: `any` or `all`, or the language of a text search.
     """
@@ -66,14 +59,6 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class EmbedIsNull:
-    """Whether an embed found nothing, as in `children=is.null`."""
-
-    embed: str
-    negated: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Logic:
     """Conditions joined by `and` or `or`."""
 
@@ -82,7 +67,7 @@ class Logic:
     terms: tuple[Condition, ...]
 
 
-Condition = Filter | Logic | EmbedIsNull
+Condition = Filter | Logic
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import jwt
 
-from vintner_local.rest.errors import RestError
+from vintner_local.rest.errors import RestError, failure
 
 ANONYMOUS = "anon"
 LEEWAY_SECONDS = 30
@@ -73,9 +73,9 @@ class Tokens:
 
 
 def _claims(token: str, secret: str) -> dict[str, Any]:
+    parts = token.count(".") + 1
     if not token:
         raise _rejected("PGRST301", "Empty JWT is sent in Authorization header")
-    parts = token.count(".") + 1
     if parts != 3:
         raise _rejected("PGRST301", f"Expected 3 parts in JWT; got {parts}")
     try:
@@ -102,5 +102,7 @@ def _caller(claims: dict[str, Any]) -> Caller:
 
 
 def _rejected(code: str, message: str, details: str | None = None) -> RestError:
+    error = failure(code, message, details=details)
     challenge = f'Bearer error="invalid_token", error_description="{message}"'
-    return RestError(401, code, message, details, headers={"WWW-Authenticate": challenge})
+    error.headers["WWW-Authenticate"] = challenge
+    return error
