@@ -99,7 +99,6 @@ with keys as (
       where (d.classid, d.refobjid) = ('pg_rewrite'::regclass, j.oid)
       group by v.oid
       having array_agg(d.refobjsubid::int2) @> (one.conkey || other.conkey)),
-    'constraints', json_build_array(one.conname, other.conname),
     'origin', one.back, 'target', other.back)
   from keys one
   join keys other on other.child = one.child and other.conname <> one.conname

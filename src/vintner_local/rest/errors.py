@@ -26,31 +26,19 @@ OWN = {
     "PGRST112": (500, "response.status guc must be a valid status code"),
     "PGRST116": (406, "Cannot coerce the result to a single JSON object"),
     "PGRST117": (405, "Unsupported HTTP method: {0}"),
-    "PGRST118": (400, "A related order on '{0}' is not possible"),
     "PGRST120": (400, "Bad operator on the '{0}' embedded resource"),
     "PGRST122": (400, "Invalid preferences given with handling=strict"),
     "PGRST123": (400, "Use of aggregate functions is not allowed"),
     "PGRST124": (400, "Query result exceeds max-affected preference constraint"),
     "PGRST125": (404, "Invalid path specified in request URL"),
-    "PGRST128": (
-        400,
-        "Function must return SETOF or TABLE when max-affected preference is used "
-        "with handling=strict",
-    ),
     "PGRST200": (400, "Could not find a relationship between '{0}' and '{1}' in the schema cache"),
-    "PGRST201": (
-        300,
-        "Could not embed because more than one relationship was found for '{0}' and '{1}'",
-    ),
     "PGRST202": (404, "Could not find the function {0} in the schema cache"),
-    "PGRST203": (300, "Could not choose the best candidate function between: {0}"),
     "PGRST204": (400, "Could not find the '{0}' column of '{1}' in the schema cache"),
     "PGRST205": (404, "Could not find the table '{0}' in the schema cache"),
     "PGRST301": (401, "{0}"),
     "PGRST303": (401, "{0}"),
     "21000": (400, "{0} requires a WHERE clause"),
     "22021": (400, 'invalid byte sequence for encoding "UTF8"'),
-    "42601": (400, 'syntax error at or near "{0}"'),
     "VINTNER501": (501, "{0} is not part of the local REST API"),
 }
 """Status and message of each error that does not come from PostgreSQL."""

@@ -9,10 +9,8 @@ from vintner_local.rest.hints import LEAST_FOR_NAMES, nearest
 from vintner_local.rest.schema import Function, Name, Schema
 
 
-def find_function(
-    schema: Schema, name: Name, keys: frozenset[str], has_body: bool
-) -> tuple[Function, bool]:
-    """The overload that takes the given arguments, and whether the body is its one argument.
+def find_function(schema: Schema, name: Name, keys: frozenset[str], has_body: bool) -> Function:
+    """The overload that takes the given arguments.
 
     Args:
         schema: the schema cache.
@@ -24,35 +22,20 @@ def find_function(
         RestError: none takes them, or more than one does.
     """
     overloads = schema.functions[name[0]].get(name[1], ())
-    by_keys = [f for f in overloads if _takes(f, keys)]
-    by_body = [f for f in overloads if has_body and not by_keys and _takes_json(f)]
-    match by_keys + by_body:
-        case []:
-            raise _missing(schema, name, overloads, sorted(keys), has_body)
-        case [function]:
-            if function.variadic:
-                raise refused("A function with a variadic parameter")
-            return function, bool(by_body)
-        case several:
-            hint = (
-                "Try renaming the parameters or the function itself in the database "
-                "so function overloading can be resolved"
-            )
-            raise failure("PGRST203", ", ".join(map(_signature, several)), hint=hint)
+    found = [f for f in overloads if _takes(f, keys)]
+    unnamed = any([p.name for p in f.parameters] == [""] for f in overloads)
+    if not found and not unnamed:
+        raise _missing(schema, name, overloads, sorted(keys), has_body)
+    if not found or found[0].variadic:
+        raise refused("A function with a variadic or an unnamed parameter")
+    if len(found) > 1:
+        raise refused("A choice between overloads whose parameters have the same names")
+    return found[0]
 
 
 def _takes(function: Function, keys: frozenset[str]) -> bool:
     required = {p.name for p in function.parameters if p.required}
     return required <= keys <= {p.name for p in function.parameters}
-
-
-def _takes_json(function: Function) -> bool:
-    return [(p.name, p.type) for p in function.parameters] in ([("", "json")], [("", "jsonb")])
-
-
-def _signature(function: Function) -> str:
-    parameters = ", ".join(f"{p.name} => {p.type}" for p in function.parameters)
-    return f"{'.'.join(function.name)}({parameters})"
 
 
 def _missing(

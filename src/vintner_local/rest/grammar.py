@@ -27,24 +27,23 @@ T = TypeVar("T")
 
 KEPT_SELECTS = 128
 
-_NAME = re.compile(r"[\w $]+(?:-(?!>)[\w $]+)*")
-_SPACE = re.compile(r"[ \t]*")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-_ARROW = re.compile("->>?")
-_INDEX = re.compile(r"-?\d{1,9}(?=->|::|[.,)]|$)")
-_ALIAS_END = re.compile(":(?!:)")
-_CAST = re.compile("::([A-Za-z0-9_ $]+)")
-_AGGREGATE = re.compile(r"(?<=\bcount)\(\)|\.(?:avg|count|max|min|sum)\(\)")
-_OPERATOR = re.compile(
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_NAME = rf"(?:{_QUOTED}|[\w $]+(?:-(?!>)[\w $]+)*)"
+_STEP = rf"(->>?)(-\d+|{_NAME})"
+_FIELD = rf"({_NAME})((?:->>?(?:-\d+|{_NAME}))*)"
+_AGGREGATE = r"((?<=\bcount)\(\)|\.(?:avg|count|max|min|sum)\(\))?"
+_ITEM = (
+    rf"(\.\.\.)?(?:({_NAME}):(?!:))?{_FIELD}((?:!{_NAME})*)"
+    rf"{_AGGREGATE}(?:::([A-Za-z0-9_ ]+))?{_AGGREGATE}"
+)
+_ORDER_TERM = rf"(?:({_NAME})\()?{_FIELD}(?(1)\))(?:\.(asc|desc))?(?:\.(nullsfirst|nullslast))?"
+_OPERATOR = (
     r"(?:(in|is|neq|cs|cd|ov|sl|sr|nxr|nxl|adj|isdistinct)"
     r"|(eq|gte|gt|lte|lt|like|ilike|match|imatch)(?:\((any|all)\))?"
     r"|(fts|plfts|phfts|wfts)(?:\(([\w $]+)\))?)(?=[.,)]|$)"
 )
-_LOGIC = re.compile(r"\s*(not\.)?(and|or)[ \t]*\(")
-_DIRECTION = re.compile(r"\.(asc|desc)")
-_NULLS = re.compile(r"\.(nullsfirst|nullslast)")
-_ARRAY = re.compile(r"\{[^{}]*\}")
-_UNTIL_BREAK = re.compile(r"[^,)]*")
+_LOGIC = r"\s*(not\.)?(and|or)[ \t]*\("
+_SPACE = "[ \t]*"
 _TRUTHS = ("null", "not_null", "true", "false", "unknown")
 
 
@@ -108,66 +107,53 @@ class _Parser:
     def ahead(self) -> str:
         return self._text[self._at : self._at + 1]
 
-    def rest(self) -> str:
-        found, self._at = self._text[self._at :], len(self._text)
+    def match(self, pattern: str) -> re.Match[str] | None:
+        found = re.compile(pattern, re.DOTALL).match(self._text, self._at)
+        self._at = found.end() if found else self._at
         return found
 
-    def match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        found = pattern.match(self._text, self._at)
-        if found:
-            self._at = found.end()
+    def taken(self, pattern: str) -> str:
+        """The text that a pattern matches here, or nothing."""
+        found = self.match(pattern)
+        return found[0] if found else ""
+
+    def named(self, pattern: str) -> re.Match[str]:
+        """The match of a pattern that begins with a name."""
+        found = self.match(pattern)
+        if not found:
+            self.fail("field name (* or [a..z0..9_$])")
         return found
 
     def accept(self, token: str) -> bool:
         accepted = self._text.startswith(token, self._at)
-        if accepted:
-            self._at += len(token)
+        self._at += len(token) if accepted else 0
         return accepted
 
     def expect(self, token: str) -> None:
         if not self.accept(token):
             self.fail(f'"{token}"')
 
-    def separated(self, read: Callable[[], T]) -> tuple[T, ...]:
+    def separated(self, read: Callable[[], T], by: str = ",") -> tuple[T, ...]:
         found: list[T] = []
-        while not found or self.accept(","):
+        while not found or self.accept(by):
             self.match(_SPACE)
             found.append(read())
             self.match(_SPACE)
         return tuple(found)
 
-    def quoted(self) -> str | None:
-        found = self.match(_QUOTED)
-        return re.sub(r"\\(.)", r"\1", found[1], flags=re.DOTALL) if found else None
-
     def name(self) -> str:
-        quoted = self.quoted()
-        if quoted is not None:
-            return quoted
-        found = self.match(_NAME)
-        if not found:
-            self.fail("field name (* or [a..z0..9_$])")
-        return "-".join(part.strip() for part in found[0].split("-"))
+        return _plain(self.named(_NAME)[0])
 
     def dotted(self) -> tuple[str, ...]:
-        names = [self.name()]
-        while self.accept("."):
-            names.append(self.name())
-        return tuple(names)
+        return self.separated(self.name, by=".")
+
+    def field(self) -> Field:
+        name, path = self.named(_FIELD).groups()
+        return _field(name, path)
 
     def tree_path(self) -> tuple[EmbedPath, Field]:
-        names = self.dotted()
-        return names[:-1], self.field(names[-1])
-
-    def field(self, name: str | None = None) -> Field:
-        """A field, the name of which may have been read already."""
-        name = self.name() if name is None else name
-        path: list[tuple[str, str | int]] = []
-        while arrow := self.match(_ARROW):
-            index = self.match(_INDEX)
-            path.append((arrow[0], int(index[0]) if index else self.name()))
-        self.match(_SPACE)
-        return Field(name, tuple(path))
+        *embeds, field = self.separated(self.field, by=".")
+        return tuple(embed.name for embed in embeds), field
 
     def items(self) -> tuple[Item, ...]:
         self.match(_SPACE)
@@ -176,42 +162,25 @@ class _Parser:
     def item(self) -> Item:
         if self.accept("*"):
             return Column(Field("*"))
-        spread = self.accept("...")
-        name, alias = self.name(), None
-        if not spread and self.match(_ALIAS_END):
-            name, alias = self.name(), name
-        aggregates = self.match(_AGGREGATE)
-        if spread or (not aggregates and self.ahead() in ("!", "(")):
-            return self.embed(name, alias, spread)
-        field = self.field(name)
-        aggregates = aggregates or self.match(_AGGREGATE)
-        cast = self.match(_CAST)
-        if aggregates or self.match(_AGGREGATE):
+        spread, alias, name, path, hints, before, cast, after = self.named(_ITEM).groups()
+        alias = alias and _plain(alias)
+        if before or after:
             raise failure("PGRST123")
-        return Column(field, cast[1].strip() if cast else None, alias)
-
-    def embed(self, name: str, alias: str | None, spread: bool) -> Embed:
-        words = []
-        while self.accept("!"):
-            words.append(self.name())
-        hints = [word for word in words if word not in ("inner", "left")]
+        if path or cast or not (spread or hints or self.ahead() == "("):
+            return Column(_field(name, path), cast and cast.strip(), alias)
+        words = [_plain(word) for word in re.findall(_NAME, hints)]
+        hint = next((word for word in words if word not in ("inner", "left")), None)
         self.expect("(")
         items = self.items()
         self.expect(")")
-        return Embed(name, alias, hints[0] if hints else None, "inner" in words, spread, items)
+        return Embed(_plain(name), alias, hint, "inner" in words, bool(spread), items)
 
     def order_term(self) -> OrderTerm:
-        field, relation = self.field(), None
-        if not field.path and self.accept("("):
-            relation, field = field.name, self.field()
-            self.expect(")")
-        direction, nulls = self.match(_DIRECTION), self.match(_NULLS)
+        relation, name, path, direction, nulls = self.named(_ORDER_TERM).groups()
         if self.accept("."):
             expected = '"nullsfirst" or "nullslast"'
             self.fail(expected if direction else f'"asc", "desc", {expected}')
-        return OrderTerm(
-            field, relation, direction[1] if direction else "", nulls[1] if nulls else ""
-        )
+        return OrderTerm(_field(name, path), relation and _plain(relation), direction, nulls)
 
     def operation(self, field: Field, value: Callable[[], str]) -> Filter:
         negated = self.accept("not.")
@@ -227,6 +196,9 @@ class _Parser:
         modifier = quantifier or (language and language.strip())
         return Filter(field, negated, plain or quantified or search, value(), modifier)
 
+    def rest(self) -> str:
+        return self.taken(".*")
+
     def listed(self) -> tuple[str, ...]:
         self.match(_SPACE)
         self.expect("(")
@@ -238,13 +210,8 @@ class _Parser:
         return () if values == [""] else tuple(values)
 
     def bare_or_quoted(self) -> str:
-        start = self._at
-        quoted = self.quoted()
-        if quoted is not None and self.ahead() in ("", ",", ")"):
-            return quoted
-        self._at = start
-        found = self.match(_UNTIL_BREAK)
-        return found[0] if found else ""
+        quoted = self.taken(rf"{_QUOTED}(?=[,)]|$)")
+        return _unquoted(quoted) if quoted else self.taken("[^,)]*")
 
     def truth(self) -> str:
         text = self._text[self._at :].lower()
@@ -264,9 +231,29 @@ class _Parser:
             return Logic(bool(opening[1]), opening[2], terms)
         self.match(_SPACE)
         field = self.field()
+        self.match(_SPACE)
         self.expect(".")
         return self.operation(field, self.logic_value)
 
     def logic_value(self) -> str:
-        found = self.match(_ARRAY)
-        return found[0] if found else self.bare_or_quoted()
+        return self.taken(r"\{[^{}]*\}") or self.bare_or_quoted()
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
+
+
+def _plain(name: str) -> str:
+    """A name as it is meant: without quotes, or without the spaces around its parts."""
+    if name.startswith('"'):
+        return _unquoted(name)
+    return "-".join(part.strip() for part in name.split("-"))
+
+
+def _field(name: str, path: str) -> Field:
+    steps = re.findall(_STEP, path, re.DOTALL)
+    index = re.compile(r"-?\d{1,9}")
+    return Field(
+        _plain(name),
+        tuple((arrow, int(key) if index.fullmatch(key) else _plain(key)) for arrow, key in steps),
+    )

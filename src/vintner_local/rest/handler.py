@@ -56,15 +56,7 @@ class Handler:
         resource = http.match_info.route.resource
         mounted_at = resource.canonical.removesuffix("/{tail}") if resource else ""
         path = http.rel_url.raw_path.removeprefix(mounted_at)
-        request = parse_request(
-            http.method,
-            path,
-            http.rel_url.raw_query_string,
-            http.headers,
-            http.headers.getall("Prefer", ()),
-            await http.read(),
-            self._settings.schemas,
-        )
+        request = parse_request(http, path, await http.read(), self._settings.schemas)
         schema = await self._database.schema()
         limits = self._settings.max_rows, self._settings.safe_update
         try:

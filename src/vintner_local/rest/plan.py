@@ -4,31 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from vintner_local.rest import syntax
 from vintner_local.rest.errors import failure, refused
 from vintner_local.rest.functions import find_function
 from vintner_local.rest.hints import LEAST_FOR_NAMES, nearest
 from vintner_local.rest.relationships import find_relationship
 from vintner_local.rest.request import READS, Request
-from vintner_local.rest.schema import (
-    Function,
-    Name,
-    Parameter,
-    Relationship,
-    Schema,
-    Table,
-    TableColumn,
-)
-from vintner_local.rest.syntax import (
-    Column,
-    Condition,
-    Embed,
-    EmbedPath,
-    Field,
-    Item,
-    Logic,
-    OrderTerm,
-    Range,
-)
+from vintner_local.rest.schema import Column, Function, Name, Relationship, Schema, Table
 
 SOURCE = "pgrst_source"
 """The name of the CTE that holds what a write or a function call returned."""
@@ -50,10 +32,11 @@ class Level:
     source: tuple[str, ...]
     alias: str
     table: Table | None
-    columns: list[Column] = field(default_factory=list)
-    where: list[Condition] = field(default_factory=list)
-    order: list[OrderTerm] = field(default_factory=list)
-    range: Range = field(default_factory=Range)
+    columns: list[syntax.Column] = field(default_factory=list)
+    where: list[syntax.Condition] = field(default_factory=list)
+    order: list[syntax.OrderTerm] = field(default_factory=list)
+    limit: int | None = None
+    offset: int = 0
     embeds: list[EmbedLevel] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
 
@@ -73,7 +56,7 @@ class EmbedLevel(Level):
     """
 
     parent: Level
-    item: Embed
+    item: syntax.Embed
     name: str
     relationship: Relationship
     joined: str
@@ -91,10 +74,10 @@ class Write:
     """
 
     table: Table
-    columns: tuple[TableColumn, ...]
+    columns: tuple[Column, ...]
     conflict: tuple[str, ...]
     merges: bool
-    where: tuple[Condition, ...]
+    where: tuple[syntax.Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +85,7 @@ class Call:
     """A function call; parameters that are not given take their defaults."""
 
     function: Function
-    given: tuple[Parameter, ...]
+    given: tuple[Column, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +139,7 @@ def _write(request: Request, schema: Schema, table: Table, safe_update: bool) ->
     conflict: tuple[str, ...] = ()
     if request.method == "POST":
         if "resolution" in request.prefer:
-            asked = request.query.on_conflict
-            conflict = table.key if asked is None else asked
+            conflict = request.query.names.get("on_conflict", table.key)
             if not conflict and table.is_view:
                 raise refused("An upsert into a view without on_conflict")
     elif safe_update and not where and (keys or request.method == "DELETE"):
@@ -170,12 +152,12 @@ def _write(request: Request, schema: Schema, table: Table, safe_update: bool) ->
 def _call(request: Request, schema: Schema, max_rows: int) -> Plan:
     payload, has_body = request.payload, request.method not in READS
     assert payload is not None
-    function, by_body = find_function(schema, request.name, payload.keys, has_body)
-    given = tuple(p for p in function.parameters if by_body or p.name in payload.keys)
-    if given and not by_body and not payload.is_object:
+    function = find_function(schema, request.name, payload.keys, has_body)
+    given = tuple(p for p in function.parameters if p.name in payload.keys)
+    if given and not payload.is_object:
         raise refused("A function call with a list of argument objects")
     if request.max_affected is not None and not function.returns_set:
-        raise failure("PGRST128")
+        raise refused("The preference max-affected for a function that returns no set")
     alias = (function.table or function.name)[1]
     relation, table = (request.name[0], alias), schema.table(function.table)
     root = Level(relation=relation, source=(SOURCE,), alias=alias, table=table)
@@ -197,13 +179,14 @@ def _grow(root: Level, request: Request, schema: Schema, max_rows: int | None) -
         level = _at(root, path)
         level.order = level.order or [_resolved_term(level, term) for term in terms]
     for path, rows in query.ranges.items():
-        _at(root, path).range = rows
+        level = _at(root, path)
+        level.limit, level.offset = rows.get("limit"), rows.get("offset", 0)
     _limit(root, max_rows)
 
 
-def _add_items(schema: Schema, level: Level, items: tuple[Item, ...], depth: int) -> None:
+def _add_items(schema: Schema, level: Level, items: tuple[syntax.Item, ...], depth: int) -> None:
     for item in items:
-        if isinstance(item, Column):
+        if isinstance(item, syntax.Column):
             level.columns.append(item)
         else:
             embed = _embed(schema, level, item, depth)
@@ -211,7 +194,7 @@ def _add_items(schema: Schema, level: Level, items: tuple[Item, ...], depth: int
             level.embeds.append(embed)
 
 
-def _embed(schema: Schema, parent: Level, item: Embed, depth: int) -> EmbedLevel:
+def _embed(schema: Schema, parent: Level, item: syntax.Embed, depth: int) -> EmbedLevel:
     relationship = find_relationship(schema, parent.relation, item.name, item.hint)
     if item.spread and not relationship.to_one:
         raise refused("Spreading a to-many relationship")
@@ -229,7 +212,7 @@ def _embed(schema: Schema, parent: Level, item: Embed, depth: int) -> EmbedLevel
     )
 
 
-def _at(level: Level, path: EmbedPath) -> Level:
+def _at(level: Level, path: syntax.EmbedPath) -> Level:
     for name in path:
         level = _embed_of(level, name, by_relation=True)
     return level
@@ -243,11 +226,13 @@ def _embed_of(level: Level, name: str, *, by_relation: bool = False) -> EmbedLev
     raise failure("PGRST108", name, hint=hint)
 
 
-def _resolved(level: Level, condition: Condition) -> Condition:
+def _resolved(level: Level, condition: syntax.Condition) -> syntax.Condition:
     """The condition, where one on the name of an embed asks whether that found anything."""
-    if isinstance(condition, Logic):
+    if isinstance(condition, syntax.Logic):
         return replace(condition, terms=tuple(_resolved(level, term) for term in condition.terms))
-    embed = next((embed for embed in level.embeds if condition.field == Field(embed.name)), None)
+    embed = next(
+        (embed for embed in level.embeds if condition.field == syntax.Field(embed.name)), None
+    )
     if embed is None:
         return condition
     if (condition.operator, condition.value) != ("is", "null"):
@@ -256,20 +241,16 @@ def _resolved(level: Level, condition: Condition) -> Condition:
     return replace(condition, operator="embeds", value=embed.joined)
 
 
-def _resolved_term(level: Level, term: OrderTerm) -> OrderTerm:
+def _resolved_term(level: Level, term: syntax.OrderTerm) -> syntax.OrderTerm:
     if term.relation is None:
         return term
     embed = _embed_of(level, term.relation)
     if not embed.relationship.to_one:
-        above = level.item.name if isinstance(level, EmbedLevel) else level.alias
-        details = (
-            f"'{above}' and '{embed.name}' do not form a many-to-one or one-to-one relationship"
-        )
-        raise failure("PGRST118", embed.name, details=details)
+        raise refused("An order by a to-many embed")
     return replace(term, relation=embed.joined)
 
 
 def _limit(level: Level, most: int) -> None:
-    level.range = level.range.at_most(most)
+    level.limit = most if level.limit is None else min(level.limit, most)
     for embed in level.embeds:
         _limit(embed, most)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vintner_local.rest.errors import RestError, failure, refused
 from vintner_local.rest.hints import nearest, scored
-from vintner_local.rest.schema import Name, Pairs, Relationship, Schema
+from vintner_local.rest.schema import Name, Relationship, Schema
 
 
 def find_relationship(schema: Schema, origin: Name, target: str, hint: str | None) -> Relationship:
@@ -34,7 +34,8 @@ def find_relationship(schema: Schema, origin: Name, target: str, hint: str | Non
                 raise refused("Embedding through a junction that a view shows, without hint,")
             return found
         case several:
-            raise _ambiguous(origin[1], target, several)
+            choices = " or ".join(f"{target}!{r.name}" for r in several)
+            raise refused(f"An embed that may mean more than one relationship ({choices})")
 
 
 def _is_meant(relationship: Relationship, target: str, hint: str | None) -> bool:
@@ -67,29 +68,3 @@ def _missing(
         f"{using} in the schema '{origin[0]}', but no matches were found.",
         hint=f"Perhaps you meant '{near}' instead of '{instead}'." if near else None,
     )
-
-
-def _ambiguous(origin: str, target: str, found: list[Relationship]) -> RestError:
-    choices = ", ".join(f"'{r.target[1]}!{r.name}'" for r in found)
-    hint = (
-        f"Try changing '{target}' to one of the following: {choices}. "
-        "Find the desired relationship in the 'details' key."
-    )
-    return failure("PGRST201", origin, target, details=[_description(r) for r in found], hint=hint)
-
-
-def _description(relationship: Relationship) -> dict[str, str]:
-    origin, target = relationship.origin[1], relationship.target[1]
-    if junction := relationship.junction:
-        one, other = junction.constraints
-        to_origin, to_target = _side(junction.origin, 1), _side(junction.target, 1)
-        how = f"{junction.table[1]} using {one}({to_origin}) and {other}({to_target})"
-    else:
-        own, others = _side(relationship.columns, 0), _side(relationship.columns, 1)
-        how = f"{relationship.name} using {origin}({own}) and {target}({others})"
-    embedding = f"{origin} with {target}"
-    return {"cardinality": relationship.kind, "embedding": embedding, "relationship": how}
-
-
-def _side(pairs: Pairs, which: int) -> str:
-    return ", ".join(pair[which] for pair in pairs)

@@ -9,33 +9,26 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
+from aiohttp import web
+
 from vintner_local.rest import grammar
 from vintner_local.rest.errors import RestError, failure, refused
 from vintner_local.rest.schema import Name
-from vintner_local.rest.syntax import Condition, EmbedPath, Item, OrderTerm, Range
+from vintner_local.rest.syntax import Column, Condition, EmbedPath, Field, Item, OrderTerm
 
 READS = ("GET", "HEAD")
 METHODS = (*READS, "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
 JSON = "application/json"
 OBJECT = "application/vnd.pgrst.object"
 ARRAY = "application/vnd.pgrst.array"
-REFUSED_MEDIA = {
-    "text/csv": "CSV",
-    "application/geo": "GeoJSON",
-    "application/vnd.pgrst.plan": "A query plan",
-    "application/x-www-form-urlencoded": "A body of form fields",
-}
+REFUSED_MEDIA = ("text/csv", "application/geo", "application/vnd.pgrst.plan")
 PREFERENCES = {
-    "resolution": "merge-duplicates|ignore-duplicates",
-    "missing": "default|null",
-    "return": "representation|minimal|headers-only",
-    "count": "exact|planned|estimated",
-    "tx": "commit|rollback",
-    "handling": "strict|lenient",
-    "timezone": ".*",
-    "max-affected": ".*",
+    *("resolution=merge-duplicates", "resolution=ignore-duplicates"),
+    *("missing=default", "missing=null", "return=representation", "return=minimal"),
+    *("count=exact", "handling=strict", "handling=lenient", "tx=commit", "tx=rollback"),
 }
 REFUSED_PREFERENCES = re.compile("return=headers-only|count=(planned|estimated)|timezone=.*")
+ALL: tuple[Item, ...] = (Column(Field("*")),)
 _NUMBER = re.compile(r"-?\d{1,18}")
 
 
@@ -69,14 +62,18 @@ class Payload:
 
 @dataclass(slots=True)
 class Query:
-    """The query string, parsed; `arguments` are a function's."""
+    """The query string, parsed.
 
-    select: tuple[Item, ...] = ()
+    Attributes:
+        names: the lists of columns that `columns` and `on_conflict` give.
+        arguments: a function's, as far as they are no filters.
+    """
+
+    select: tuple[Item, ...] = ALL
     conditions: list[tuple[EmbedPath, Condition]] = field(default_factory=list)
     order: list[tuple[EmbedPath, tuple[OrderTerm, ...]]] = field(default_factory=list)
-    ranges: dict[EmbedPath, Range] = field(default_factory=dict)
-    columns: tuple[str, ...] | None = None
-    on_conflict: tuple[str, ...] | None = None
+    ranges: dict[EmbedPath, dict[str, int]] = field(default_factory=dict)
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     arguments: dict[str, str] = field(default_factory=dict)
 
 
@@ -102,28 +99,20 @@ class Request:
 
 
 def parse_request(
-    method: str,
-    path: str,
-    query: str,
-    headers: Mapping[str, str],
-    prefer: Iterable[str],
-    body: bytes,
-    schemas: tuple[str, ...],
+    http: web.BaseRequest, path: str, body: bytes, schemas: tuple[str, ...]
 ) -> Request:
     """Reads a request.
 
     Args:
-        method: HTTP method.
+        http: the request as it came, but for its body.
         path: the URL's path below the API's root, still percent-encoded.
-        query: the URL's query string, still percent-encoded.
-        headers: request headers, looked up without regard to case.
-        prefer: all `Prefer` headers.
         body: the request's body.
         schemas: the exposed schemas, the default one first.
 
     Raises:
         RestError: the request is malformed, or asks for what is not served.
     """
+    method, headers = http.method, http.headers
     if method not in METHODS:
         raise failure("PGRST117", method)
     is_call, name = _target(path)
@@ -138,12 +127,14 @@ def parse_request(
     if schema not in schemas:
         hint = f"Only the following schemas are exposed: {', '.join(schemas)}"
         raise failure("PGRST106", schema, hint=hint)
-    parsed = _query(query, may_have_arguments=is_call and method in READS)
-    preferences = _preferences(prefer)
+    parsed = _query(http.rel_url.raw_query_string, may_have_arguments=is_call and method in READS)
+    preferences = _preferences(headers.getall("Prefer", ()))
     affected = _NUMBER.fullmatch(preferences.get("max-affected", ""))
     payload = None
     if method in ("POST", "PATCH"):
-        payload = _payload(is_call, headers.get("Content-Type", JSON), body, parsed.columns)
+        payload = _payload(
+            is_call, headers.get("Content-Type", JSON), body, parsed.names.get("columns")
+        )
         if not is_call and preferences.get("missing") == "default":
             payload = replace(payload, fills_defaults=True)
     elif is_call:
@@ -173,19 +164,25 @@ def _target(path: str) -> tuple[bool, str]:
 
 def _query(text: str, *, may_have_arguments: bool) -> Query:
     found = Query()
-    names: dict[str, str] = {}
     for part in text.split("&"):
         key, given, value = (unquote_plus(piece) for piece in part.partition("="))
         match key.rsplit(".", 1)[-1]:
             case _ if not given:
                 pass
-            case _ if key in ("select", "columns", "on_conflict"):
-                names.setdefault(key, value)
+            case "select" if key == "select":
+                if found.select is ALL:
+                    found.select = grammar.parse_select(value)
+            case "columns" | "on_conflict" if "." not in key:
+                found.names.setdefault(key, grammar.parse_names(value, key))
             case "order":
                 found.order.append((grammar.parse_path(key), grammar.parse_order(value)))
             case "limit" | "offset" as bound:
+                rows = found.ranges.setdefault(grammar.parse_path(key), {})
                 if _NUMBER.fullmatch(value):
-                    _bound(found.ranges, grammar.parse_path(key), bound, int(value))
+                    rows[bound] = max(int(value), 0)
+                    if bound == "limit" and int(value) < 0:
+                        details = "Limit should be greater than or equal to zero."
+                        raise failure("PGRST103", details=details)
             case "and" | "or":
                 found.conditions.append(grammar.parse_logic(key, value))
             case _:
@@ -195,28 +192,17 @@ def _query(text: str, *, may_have_arguments: bool) -> Query:
                     if not may_have_arguments or "." in key:
                         raise
                     found.arguments[key] = value
-    found.select = grammar.parse_select(names.get("select", "*"))
-    if "columns" in names:
-        found.columns = grammar.parse_names(names["columns"], "columns")
-    if "on_conflict" in names:
-        found.on_conflict = grammar.parse_names(names["on_conflict"], "on_conflict")
     return found
-
-
-def _bound(ranges: dict[EmbedPath, Range], path: EmbedPath, bound: str, value: int) -> None:
-    if bound == "limit" and value < 0:
-        raise failure("PGRST103", details="Limit should be greater than or equal to zero.")
-    ranges[path] = replace(ranges.get(path, Range()), **{bound: max(value, 0)})
 
 
 def _preferences(headers: Iterable[str]) -> dict[str, str]:
     chosen: dict[str, str] = {}
     invalid = []
     for preference in filter(None, (part.strip() for part in ",".join(headers).split(","))):
-        key, _, value = preference.partition("=")
         if REFUSED_PREFERENCES.fullmatch(preference):
             raise refused(f"The preference {preference}")
-        if re.fullmatch(PREFERENCES.get(key, "(?!)"), value):
+        key, _, value = preference.partition("=")
+        if preference in PREFERENCES or key == "max-affected":
             chosen.setdefault(key, value)
         else:
             invalid.append(preference)
@@ -238,7 +224,8 @@ def _media(accept: str) -> Media:
             return Media(content_type, kind == OBJECT, bool(stripped))
         if kind in ("", "*/*", "application/*", JSON, ARRAY):
             return Media(f"{JSON}; charset=utf-8")
-        _refuse_media(kind)
+        if kind in REFUSED_MEDIA:
+            raise refused(f"The media type {mime}")
     raise failure("PGRST107", ", ".join(mime for mime, *_ in asked))
 
 
@@ -247,20 +234,12 @@ def _quality(asked: list[str]) -> float:
     return float(found[1]) if found else 1.0
 
 
-def _refuse_media(kind: str) -> None:
-    if kind in REFUSED_MEDIA:
-        raise refused(REFUSED_MEDIA[kind])
-
-
 def _payload(
     is_call: bool, content_type: str, body: bytes, columns: tuple[str, ...] | None
 ) -> Payload:
     mime = content_type.partition(";")[0].strip().lower()
     if mime != JSON:
-        _refuse_media(mime)
-        if is_call:
-            raise refused(f"A function call with a body of type {mime}")
-        raise failure("PGRST102", f"Content-Type not acceptable: {mime}")
+        raise refused(f"A body of the type {mime}")
     if not body and is_call:
         return Payload("{}", frozenset())
     try:

@@ -9,7 +9,6 @@ from aiohttp import web
 from vintner_local.rest.errors import failure, refused
 from vintner_local.rest.plan import Call, Plan, Write
 from vintner_local.rest.request import Request
-from vintner_local.rest.syntax import Range
 
 Row = tuple[bytes | None, ...]
 """The columns as `answer_statement` lists them."""
@@ -56,7 +55,7 @@ def respond(plan: Plan, row: Row, *, names_schema: bool) -> web.Response:
         last = count - 1 if request.method == "PATCH" else -1
         totals = count if request.prefer.get("count") == "exact" else None
     else:
-        first = request.query.ranges.get((), Range()).offset
+        first = plan.tree.offset
         last = first + count - 1
         status = 204 if bodiless else 206 if totals is not None and count < totals else 200
     shown = f"{first}-{last}" if totals != 0 and first <= last else "*"

@@ -13,12 +13,20 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class TableColumn:
-    """A column, its type as SQL writes it, and its default expression."""
+class Column:
+    """A table's column or a function's parameter.
+
+    Attributes:
+        name: empty for a parameter that has none.
+        type: as SQL writes it.
+        default: a column's default expression.
+        required: whether a parameter has no default.
+    """
 
     name: str
     type: str
     default: str | None = None
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +35,8 @@ class Table:
 
     name: Name
     is_view: bool
-    columns: dict[str, TableColumn]
+    columns: dict[str, Column]
     key: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A function's input; the name is empty if the function gives it none."""
-
-    name: str
-    type: str
-    required: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class Function:
     """
 
     name: Name
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[Column, ...]
     variadic: bool
     takes_row: bool
     result: Literal["void", "scalar", "row"]
@@ -69,7 +68,6 @@ class Junction:
 
     table: Name
     in_view: bool
-    constraints: tuple[str, str]
     origin: Pairs
     target: Pairs
 

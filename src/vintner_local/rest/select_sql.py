@@ -13,9 +13,8 @@ from functools import lru_cache
 
 from psycopg.sql import Identifier
 
-from vintner_local.rest.errors import failure
 from vintner_local.rest.plan import EmbedLevel, Level
-from vintner_local.rest.syntax import Column, Condition, Field, Filter, OrderTerm, Range
+from vintner_local.rest.syntax import Column, Condition, Field, Filter, OrderTerm
 
 OPERATORS = (
     {"eq": "=", "neq": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -34,7 +33,7 @@ TEXT_SEARCH = {
 KEYWORDS = (
     {"null": " NULL", "not_null": " NOT NULL"}
     | {"true": " TRUE", "false": " FALSE", "unknown": " UNKNOWN"}
-    | {"": "", "asc": " ASC", "desc": " DESC"}
+    | {"asc": " ASC", "desc": " DESC"}
     | {"nullsfirst": " NULLS FIRST", "nullslast": " NULLS LAST"}
 )
 
@@ -73,11 +72,12 @@ class SelectWriter:
         items += [_embedded(embed) for embed in level.embeds if not embed.selects_nothing]
         if not items and isinstance(level, EmbedLevel):
             items = [self._column(level, "*")]
-        order = ", ".join(self._order(level, term) for term in level.order)
-        return (
-            f"SELECT {', '.join(items)} {self._rows(level, level.embeds)}"
-            f"{f' ORDER BY {order}' if order else ''}{self._range(level.range)}"
-        )
+        text = f"SELECT {', '.join(items)} {self._rows(level, level.embeds)}"
+        if level.order:
+            text += f" ORDER BY {', '.join(self._order(level, term) for term in level.order)}"
+        if level.limit is not None:
+            text += f" LIMIT {self.param(str(level.limit))}"
+        return text + (f" OFFSET {self.param(str(level.offset))}" if level.offset else "")
 
     def count(self, level: Level) -> str:
         """A select of one row for each that `read` finds without its range."""
@@ -128,7 +128,7 @@ class SelectWriter:
     def _item(self, level: Level, column: Column) -> str:
         text, alias = self._field(level, column.field), column.alias
         if column.cast:
-            text = f"CAST({text} AS {_cast(column.cast)})"
+            text = f"CAST({text} AS {column.cast})"
         if column.field.path and alias is None:
             keys = [key for _, key in column.field.path if isinstance(key, str)]
             alias = keys[-1] if keys else column.field.name
@@ -144,11 +144,7 @@ class SelectWriter:
 
     def _order(self, level: Level, term: OrderTerm) -> str:
         field = self._field(level, term.field, term.relation)
-        return field + KEYWORDS[term.direction] + KEYWORDS[term.nulls]
-
-    def _range(self, rows: Range) -> str:
-        limit = "" if rows.limit is None else f" LIMIT {self.param(str(rows.limit))}"
-        return limit + (f" OFFSET {self.param(str(rows.offset))}" if rows.offset else "")
+        return field + "".join(KEYWORDS[word] for word in (term.direction, term.nulls) if word)
 
     def _condition(self, level: Level, condition: Condition) -> str:
         negation = "NOT " if condition.negated else ""
@@ -180,12 +176,6 @@ class SelectWriter:
 def _type(level: Level, field: Field) -> str:
     column = level.table.columns.get(field.name) if level.table else None
     return column.type if column else ""
-
-
-def _cast(name: str) -> str:
-    if not all(word.isidentifier() and word.isascii() for word in name.split(" ")):
-        raise failure("42601", name)
-    return name
 
 
 def _embedded(embed: EmbedLevel) -> str:

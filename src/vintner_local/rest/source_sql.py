@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from vintner_local.rest.plan import Call, Plan, Write
 from vintner_local.rest.request import Payload
-from vintner_local.rest.schema import TableColumn
+from vintner_local.rest.schema import Column
 from vintner_local.rest.select_sql import SelectWriter, ident, listed
 
 BODY = "pgrst_body"
@@ -25,14 +25,10 @@ class SourceWriter(SelectWriter):
 
     def call(self, plan: Plan, call: Call) -> str:
         """The select of what a function returns."""
-        payload, rows, arguments = plan.request.payload, "", ""
+        payload = plan.request.payload
         assert payload is not None
-        if call.given and not call.given[0].name:
-            arguments = f"{self.param(payload.json)}::{call.given[0].type}"
-        elif call.given:
-            columns = [TableColumn(p.name, p.type) for p in call.given]
-            rows = f"{self._payload(payload, columns)}, LATERAL "
-            arguments = ", ".join(f"{ident(p.name)} := {ident(BODY, p.name)}" for p in call.given)
+        rows = f"{self._payload(payload, call.given)}, LATERAL " if call.given else ""
+        arguments = ", ".join(f"{ident(p.name)} := {ident(BODY, p.name)}" for p in call.given)
         called = f"{ident(*call.function.name)}({arguments})"
         if call.function.result != "row":
             return f"SELECT pgrst_scalar FROM {rows}(SELECT {called} pgrst_scalar) pgrst_call"
@@ -83,7 +79,7 @@ class SourceWriter(SelectWriter):
             f"WHERE set_config('pgrst.inserted', ({INSERTED} - 1)::text, true) <> '-1'"
         )
 
-    def _payload(self, payload: Payload, columns: Sequence[TableColumn], limit: str = "") -> str:
+    def _payload(self, payload: Payload, columns: Sequence[Column], limit: str = "") -> str:
         """A FROM item with the payload's objects as rows of the given columns."""
         form = "jsonb" if payload.fills_defaults else "json"
         body = f"{self.param(payload.json)}::{form}"

@@ -1,4 +1,4 @@
-"""What a query string says, as data: fields, select items, filters, logic, order and ranges."""
+"""What a query string says, as data: fields, select items, filters, logic, and order."""
 
 from __future__ import annotations
 
@@ -76,17 +76,5 @@ class OrderTerm:
 
     field: Field
     relation: str | None
-    direction: str
-    nulls: str
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Rows from `offset` on, at most `limit` of them."""
-
-    offset: int = 0
-    limit: int | None = None
-
-    def at_most(self, most: int) -> Range:
-        """The same rows, but no more than `most`."""
-        return Range(self.offset, most if self.limit is None else min(self.limit, most))
+    direction: str | None
+    nulls: str | None

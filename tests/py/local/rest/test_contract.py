@@ -19,6 +19,7 @@ REFUSED = {
     *("accept explain plan", "count estimated", "count planned", "insert csv", "insert form"),
     *("OPTIONS table", "prefer timezone", "PUT mismatched pk", "PUT upsert", "root"),
     *("Range header 0-1", "Range 1-2 + count exact"),
+    *("embed ambiguous", "rpc overload ambiguous", "rpc unnamed json"),
 }
 USERS = {
     "A": ("11111111-1111-1111-1111-111111111111", "a@x.io"),
