@@ -25,7 +25,6 @@ OWN = {
     "PGRST108": (400, "'{0}' is not an embedded resource in this request"),
     "PGRST112": (500, "response.status guc must be a valid status code"),
     "PGRST116": (406, "Cannot coerce the result to a single JSON object"),
-    "PGRST117": (405, "Unsupported HTTP method: {0}"),
     "PGRST120": (400, "Bad operator on the '{0}' embedded resource"),
     "PGRST122": (400, "Invalid preferences given with handling=strict"),
     "PGRST123": (400, "Use of aggregate functions is not allowed"),

@@ -36,7 +36,7 @@ _ITEM = (
     rf"(\.\.\.)?(?:({_NAME}):(?!:))?{_FIELD}((?:!{_NAME})*)"
     rf"{_AGGREGATE}(?:::([A-Za-z0-9_ ]+))?{_AGGREGATE}"
 )
-_ORDER_TERM = rf"(?:({_NAME})\()?{_FIELD}(?(1)\))(?:\.(asc|desc))?(?:\.(nullsfirst|nullslast))?"
+_ORDER_TERM = rf"(?:({_NAME})\()?{_FIELD}(?(1)\))(?:\.(asc|desc))?(?:\.nulls(first|last))?"
 _OPERATOR = (
     r"(?:(in|is|neq|cs|cd|ov|sl|sr|nxr|nxl|adj|isdistinct)"
     r"|(eq|gte|gt|lte|lt|like|ilike|match|imatch)(?:\((any|all)\))?"

@@ -24,22 +24,17 @@ def nearest(wanted: str, names: Iterable[str], least: float = 0.33) -> str | Non
         names: the known ones.
         least: the lowest score that counts, between 0 and 1.
     """
-    return next((name for _, name in scored(wanted, names, least)), None)
-
-
-def scored(wanted: str, names: Iterable[str], least: float = 0.33) -> list[tuple[float, str]]:
-    """All names near enough, with their scores, the best first."""
     target = wanted.lower()
     known = {name.lower(): name for name in names}
     if target in known:
-        return [(1.0, known[target])]
+        return known[target]
     for size in (3, 2):
         similar = sorted(((_cosine(target, name, size), name) for name in known), reverse=True)
         ranked = ((_closeness(target, name), name) for score, name in similar[:_RANKED] if score)
-        found = [(s, known[name]) for s, name in sorted(ranked, reverse=True) if s >= least]
-        if found:
-            return found
-    return []
+        closeness, name = max(ranked, default=(0.0, ""))
+        if closeness >= least:
+            return known[name]
+    return None
 
 
 def _grams(text: str, size: int) -> Counter[str]:

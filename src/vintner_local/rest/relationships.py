@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vintner_local.rest.errors import RestError, failure, refused
-from vintner_local.rest.hints import nearest, scored
+from vintner_local.rest.hints import nearest
 from vintner_local.rest.schema import Name, Relationship, Schema
 
 
@@ -54,8 +54,8 @@ def _missing(
     schema: Schema, origin: Name, known: list[Relationship], target: str, hint: str | None
 ) -> RestError:
     if known:
-        matches = scored(target, {r.target[1] for r in known})
-        near, instead = next((name for score, name in matches if score < 1), None), target
+        near, instead = nearest(target, {r.target[1] for r in known}), target
+        near = None if near and near.lower() == target.lower() else near
     else:
         names = {r.origin[1] for r in schema.relationships if r.origin[0] == origin[0]}
         near, instead = nearest(origin[1], names), origin[1]

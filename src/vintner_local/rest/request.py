@@ -17,7 +17,7 @@ from vintner_local.rest.schema import Name
 from vintner_local.rest.syntax import Column, Condition, EmbedPath, Field, Item, OrderTerm
 
 READS = ("GET", "HEAD")
-METHODS = (*READS, "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
+METHODS = (*READS, "POST", "PATCH", "DELETE")
 JSON = "application/json"
 OBJECT = "application/vnd.pgrst.object"
 ARRAY = "application/vnd.pgrst.array"
@@ -113,13 +113,11 @@ def parse_request(
         RestError: the request is malformed, or asks for what is not served.
     """
     method, headers = http.method, http.headers
-    if method not in METHODS:
-        raise failure("PGRST117", method)
     is_call, name = _target(path)
     if is_call and method in ("PATCH", "PUT", "DELETE"):
         raise failure("PGRST101", method)
-    if method in ("PUT", "OPTIONS"):
-        raise refused(method)
+    if method not in METHODS:
+        raise refused(f"The method {method}")
     if method == "GET" and "Range" in headers:
         raise refused("The header Range")
     profile = "Accept-Profile" if method in READS else "Content-Profile"

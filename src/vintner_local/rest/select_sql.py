@@ -22,20 +22,10 @@ OPERATORS = (
     | {"cs": "@>", "cd": "<@", "ov": "&&", "sl": "<<", "sr": ">>"}
     | {"nxr": "&<", "nxl": "&>", "adj": "-|-", "isdistinct": "IS DISTINCT FROM"}
 )
-TEXT_SEARCH = {
-    "fts": "to_tsquery",
+TEXT_SEARCH = {"fts": "to_tsquery", "wfts": "websearch_to_tsquery"} | {
     "plfts": "plainto_tsquery",
     "phfts": "phraseto_tsquery",
-    "wfts": "websearch_to_tsquery",
 }
-
-
-KEYWORDS = (
-    {"null": " NULL", "not_null": " NOT NULL"}
-    | {"true": " TRUE", "false": " FALSE", "unknown": " UNKNOWN"}
-    | {"asc": " ASC", "desc": " DESC"}
-    | {"nullsfirst": " NULLS FIRST", "nullslast": " NULLS LAST"}
-)
 
 
 @lru_cache(maxsize=4096)
@@ -143,8 +133,9 @@ class SelectWriter:
         return text
 
     def _order(self, level: Level, term: OrderTerm) -> str:
-        field = self._field(level, term.field, term.relation)
-        return field + "".join(KEYWORDS[word] for word in (term.direction, term.nulls) if word)
+        direction = f" {term.direction}" if term.direction else ""
+        nulls = f" NULLS {term.nulls}" if term.nulls else ""
+        return self._field(level, term.field, term.relation) + direction + nulls
 
     def _condition(self, level: Level, condition: Condition) -> str:
         negation = "NOT " if condition.negated else ""
@@ -161,7 +152,7 @@ class SelectWriter:
         if isinstance(value, tuple):
             return f"{field} = ANY({self.param(array_literal(value))})"
         if operator == "is":
-            return f"{field} IS{KEYWORDS[value]}"
+            return f"{field} IS {value.replace('_', ' ')}"
         if operator in TEXT_SEARCH:
             language = f"{self.param(filter_.modifier)}, " if filter_.modifier else ""
             if _type(level, filter_.field) != "tsvector":

@@ -72,7 +72,12 @@ Condition = Filter | Logic
 
 @dataclass(frozen=True, slots=True)
 class OrderTerm:
-    """A field to sort by; `relation` names the to-one embed that it belongs to."""
+    """A field to sort by; `relation` names the to-one embed that it belongs to.
+
+    Attributes:
+        direction: `asc` or `desc`, if said.
+        nulls: `first` or `last`, if said.
+    """
 
     field: Field
     relation: str | None
