@@ -7,13 +7,11 @@ one SQL statement (`statement`), run as the caller's role (`database`, `pipeline
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 from aiohttp import web
 
 from vintner_local.rest.database import Database
 from vintner_local.rest.handler import Handler
-from vintner_local.settings import SETTINGS, ApiSettings
+from vintner_local.settings import ApiSettings
 
 __all__ = ["create_app"]
 
@@ -27,14 +25,7 @@ def create_app(settings: ApiSettings) -> web.Application:
         settings: where the database is and what of it is exposed.
     """
     app = web.Application(client_max_size=MAX_BODY_BYTES)
-    app[SETTINGS] = settings
-
     database = Database(settings.rest_dsn, settings.schemas)
     app.router.add_route("*", r"/{tail:[\s\S]*}", Handler(settings, database).answer)
-
-    async def connect(_: web.Application) -> AsyncIterator[None]:
-        async with database.running():
-            yield
-
-    app.cleanup_ctx.append(connect)
+    app.cleanup_ctx.append(lambda _: database.running())
     return app

@@ -12,7 +12,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from vintner_local.ending import end
 from vintner_local.rest.catalog import load_schema
-from vintner_local.rest.errors import RestError, failure
+from vintner_local.rest.errors import failure
 from vintner_local.rest.pipeline import Connection
 from vintner_local.rest.response import Row
 from vintner_local.rest.schema import Schema
@@ -44,8 +44,8 @@ class Database:
         self._schemas = schemas
         self._schema: Schema | None = None
         self._loading = asyncio.Lock()
-        self._readings_begun = 0
-        self._readings_done = 0
+        self._changes = 0
+        self._changes_read = 0
         self._reachable = asyncio.Event()
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             dsn,
@@ -69,12 +69,22 @@ class Database:
             await self._pool.close()
 
     async def schema(self) -> Schema:
-        """The schema cache, loaded if it is not yet.
+        """The schema cache, read anew if the database has changed, as far as it can be reached.
 
         Raises:
             RestError: 503, an exposed schema is missing or the database is away.
         """
-        return self._schema or await self.reload()
+        async with self._loading:
+            if self._schema is None or self._changes_read < self._changes:
+                changes = self._changes
+                try:
+                    async with self._connection() as connection:
+                        self._schema = await load_schema(connection, self._schemas)
+                    self._changes_read = changes
+                except psycopg.Error as error:
+                    if self._schema is None:
+                        raise failure("PGRST002", details=error.diag.message_primary) from None
+            return self._schema
 
     async def reload(self) -> Schema:
         """Reads the schema cache anew; those who ask during one reading share the next.
@@ -82,17 +92,8 @@ class Database:
         Raises:
             RestError: see `schema`.
         """
-        wanted = self._readings_begun + 1
-        async with self._loading:
-            if self._schema is None or self._readings_done < wanted:
-                self._readings_begun += 1
-                try:
-                    async with self._connection() as connection:
-                        self._schema = await load_schema(connection, self._schemas)
-                except psycopg.Error as error:
-                    raise failure("PGRST002", details=error.diag.message_primary) from None
-                self._readings_done = self._readings_begun
-            return self._schema
+        self._changes += 1
+        return await self.schema()
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
@@ -136,7 +137,7 @@ class Database:
         statements = [*opening, settings, statement, *closing]
         async with self._connection() as connection:
             try:
-                results = await connection.pipelined(statements, self._readings_done)
+                results = await connection.pipelined(statements, self._changes_read)
                 result = results[len(opening) + 1]
                 row = tuple(result.get_value(0, i) for i in range(result.nfields))
                 if check:
@@ -150,16 +151,13 @@ class Database:
 
     async def _listen(self) -> None:
         while True:
-            with contextlib.suppress(psycopg.Error, OSError, RestError):
+            with contextlib.suppress(psycopg.Error, OSError):
                 async with await Connection.connect(self._dsn, **CONNECTING) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     await self._pool.check()
                     self._reachable.set()
-                    with contextlib.suppress(RestError):
-                        await self.reload()
+                    self._changes += 1
                     async for notice in connection.notifies():
-                        if notice.payload in ("", "reload schema", "reload config"):
-                            with contextlib.suppress(RestError):
-                                await self.reload()
+                        self._changes += notice.payload in ("", "reload schema", "reload config")
             self._reachable.clear()
             await asyncio.sleep(RECONNECT_SECONDS)

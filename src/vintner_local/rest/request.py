@@ -21,7 +21,8 @@ METHODS = (*READS, "POST", "PATCH", "DELETE")
 JSON = "application/json"
 OBJECT = "application/vnd.pgrst.object"
 ARRAY = "application/vnd.pgrst.array"
-REFUSED_MEDIA = ("text/csv", "application/geo", "application/vnd.pgrst.plan")
+PLAN = "application/vnd.pgrst.plan"
+REFUSED_MEDIA = {"text/csv": "CSV", "application/geo": "GeoJSON", PLAN: "A query plan"}
 PREFERENCES = {
     *("resolution=merge-duplicates", "resolution=ignore-duplicates"),
     *("missing=default", "missing=null", "return=representation", "return=minimal"),
@@ -223,7 +224,7 @@ def _media(accept: str) -> Media:
         if kind in ("", "*/*", "application/*", JSON, ARRAY):
             return Media(f"{JSON}; charset=utf-8")
         if kind in REFUSED_MEDIA:
-            raise refused(f"The media type {mime}")
+            raise refused(REFUSED_MEDIA[kind])
     raise failure("PGRST107", ", ".join(mime for mime, *_ in asked))
 
 

@@ -60,8 +60,6 @@ class SourceWriter(SelectWriter):
 
     def _inserted(self, write: Write, payload: Payload) -> str:
         columns = write.columns
-        if not columns and payload.is_object and not write.conflict:
-            return "DEFAULT VALUES"
         names = f"({listed(c.name for c in columns)}) " if columns else ""
         values = ", ".join(ident(BODY, c.name) for c in columns)
         text = f"{names}SELECT {values} FROM {self._payload(payload, columns)}"
@@ -81,6 +79,8 @@ class SourceWriter(SelectWriter):
 
     def _payload(self, payload: Payload, columns: Sequence[Column], limit: str = "") -> str:
         """A FROM item with the payload's objects as rows of the given columns."""
+        if not columns and payload.is_object:
+            return f"(SELECT) {BODY}"
         form = "jsonb" if payload.fills_defaults else "json"
         body = f"{self.param(payload.json)}::{form}"
         if payload.fills_defaults:
@@ -91,8 +91,7 @@ class SourceWriter(SelectWriter):
             else:
                 body = f"(SELECT jsonb_agg({missing}e) FROM jsonb_array_elements({body}) e)"
         if not columns:
-            rows = "(VALUES (1)) _" if payload.is_object else f"{form}_array_elements({body}) _"
-            return f"(SELECT FROM {rows}) {BODY}"
+            return f"(SELECT FROM {form}_array_elements({body})) {BODY}"
         typed = ", ".join(f"{ident(c.name)} {c.type}" for c in columns)
         many = "" if payload.is_object else "set"
         rows = f"{form}_to_record{many}({body}) AS _({typed}){limit}"

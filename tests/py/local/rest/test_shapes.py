@@ -54,6 +54,10 @@ create function both_ways(inout a int, b int) language sql as 'select a + b';
 create function one_column() returns table (v int) language sql as 'select 7';
 create function fixed(c char(3)) returns text language sql as 'select c::text';
 create function takes_row(o orders) returns text language sql as 'select o.region';
+create function either(a int) returns int language sql as 'select a';
+create function either(a text) returns text language sql as 'select a';
+create function unnamed(json) returns json language sql as 'select $1';
+create table routes(id int primary key, here int references people, there int references people);
 create procedure no_function() language sql as 'select 1';
 grant usage on schema shapes to anon;
 grant all on all tables in schema shapes to anon;
@@ -108,7 +112,12 @@ REFUSED: list[tuple[str, str, dict[str, str]]] = [
     ("GET", "/rpc/orders_seen?select=number,lines(pos)", {}),
     ("GET", "/people?select=name,tags(id)", {}),
     ("GET", "/tags?select=...people(name)", {}),
+    ("GET", "/routes?select=id,people(name)", {}),
+    ("GET", "/orders?select=no,lines(pos)&order=lines(pos)", {}),
     ("GET", "/rpc/many?list=1&list=2", {}),
+    ("GET", "/rpc/either?a=1", {}),
+    ("GET", "/rpc/fixed?c=x", {"Prefer": "handling=strict,max-affected=1"}),
+    ("POST", "/rpc/unnamed", {}),
     ("POST", "/rpc/write_all", {}),
     ("GET", "/people?select=id", {"Prefer": "count=planned"}),
     ("GET", "/people?select=id", {"Prefer": "count=estimated"}),
@@ -118,10 +127,12 @@ REFUSED: list[tuple[str, str, dict[str, str]]] = [
     ("POST", "/people", {"Prefer": "return=headers-only"}),
     ("POST", "/people", {"Content-Type": "text/csv"}),
     ("POST", "/people", {"Content-Type": "application/x-www-form-urlencoded"}),
+    ("POST", "/rpc/one_column", {"Content-Type": "text/plain"}),
     ("POST", "/orders_view?columns=region", {"Prefer": "resolution=merge-duplicates"}),
     ("PUT", "/people?id=eq.1", {}),
     ("GET", "/people?select=id", {"Range": "0-1"}),
     ("OPTIONS", "/people", {}),
+    ("TRACE", "/people", {}),
 ]
 
 
