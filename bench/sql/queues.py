@@ -152,7 +152,7 @@ class Vintner:
         """Leaves exactly so many jobs."""
         rows.empty_queue(admin)
         rows.add_jobs(admin, self.owner.account, queued, finished)
-        admin.execute("vacuum analyze public.provision_jobs")
+        rows.settle(admin)
 
     def top_up(self, admin: Session, queued: int) -> None:
         """Adds what is missing to so many queued jobs."""
@@ -163,13 +163,13 @@ class Vintner:
         """Leaves jobs whose vine is busy."""
         rows.empty_queue(admin)
         rows.queue_behind_one_vine(admin, self.owner.account, jobs)
-        admin.execute("vacuum analyze public.provision_jobs")
+        rows.settle(admin)
 
     def queue_of_a_stranger(self, admin: Session, jobs: int) -> None:
         """Leaves jobs of an account that the Tendrils do not serve."""
         rows.empty_queue(admin)
         rows.add_jobs(admin, self.stranger.account, jobs)
-        admin.execute("vacuum analyze public.provision_jobs")
+        rows.settle(admin)
 
     def workers(self, count: int) -> list[Worker]:
         """What each session does."""
