@@ -86,8 +86,8 @@ def plant(admin: Admin, people: list[Person], vineyards: int, vines: int) -> Non
         )
         admin.execute(
             """
-            insert into public.vines (user_id, vineyard_id, project_name, region)
-            select y.user_id, y.id, 'vine-' || n, 'eu-west-1'
+            insert into public.vines (user_id, vineyard_id, account_id, project_name, region)
+            select y.user_id, y.id, y.account_id, 'vine-' || n, 'eu-west-1'
             from public.vineyards as y, generate_series(1, %s) as n
             where y.account_id = any (%s)
             """,
@@ -99,8 +99,9 @@ def add_queues(admin: Admin, each: int) -> int:
     """Gives every vine so many message queues, which are components; returns how many there are."""
     with past_triggers(admin):
         admin.execute(
-            "insert into public.vine_queues (vine_id, name) "
-            "select v.id, 'queue-' || n from public.vines as v, generate_series(1, %s) as n",
+            "insert into public.vine_queues (vine_id, account_id, name) "
+            "select v.id, v.account_id, 'queue-' || n "
+            "from public.vines as v, generate_series(1, %s) as n",
             [each],
         )
     return int(_value(admin, "select count(*) from public.vine_queues"))
@@ -141,12 +142,10 @@ JOBS: LiteralString = """
     insert into public.provision_jobs (
       account_id, user_id, vineyard_id, vine_id, job_type, priority, timeout_seconds, status,
       attempt, created_at, claimed_at, started_at, completed_at)
-    select y.account_id, v.user_id, v.vineyard_id, v.id, t.job_type, t.priority, t.timeout_seconds,
+    select v.account_id, v.user_id, v.vineyard_id, v.id, t.job_type, t.priority, t.timeout_seconds,
            k.status, k.attempt, k.created_at, k.ended_at, k.ended_at, k.ended_at
     from (select v.*, row_number() over (order by v.id) - 1 as number, count(*) over () as vines
-          from public.vines as v join public.vineyards as y on y.id = v.vineyard_id
-          where y.account_id = %(account)s) as v
-    join public.vineyards as y on y.id = v.vineyard_id
+          from public.vines as v where v.account_id = %(account)s) as v
     cross join (select * from public.job_types where job_type = 'PLAN') as t
     cross join lateral (
       select 'SUCCESS'::public.provision_job_status as status, 1 as attempt,
@@ -180,9 +179,8 @@ def queue_behind_one_vine(admin: Admin, account: UUID, jobs: int) -> None:
                    t.timeout_seconds, k.status, k.attempt, k.worker_id,
                    now() - interval '1 day' + k.n * interval '1 ms', k.since, k.since,
                    k.since
-            from (select v.*, y.account_id
-                  from public.vines as v join public.vineyards as y on y.id = v.vineyard_id
-                  where y.account_id = %(account)s order by v.id limit 1) as v
+            from (select * from public.vines
+                  where account_id = %(account)s order by id limit 1) as v
             cross join (select * from public.job_types where job_type = 'PLAN') as t
             cross join lateral (
               select 0 as n, 'PROCESSING'::public.provision_job_status as status, 1 as attempt,

@@ -51,6 +51,7 @@ comment on table private.error_codes is
 comment on column private.error_codes.message is 'For people; %s is filled in by format().';
 comment on column private.error_codes.hint is 'What to do next.';
 
+alter table private.error_codes enable row level security;
 insert into private.error_codes (code, http_status, message, hint) values
   ('not_signed_in', 401, 'This needs a signed-in user.', 'Sign in and try again.'),
   ('not_found', 404, 'There is no %s %s.', 'Check the id, and that your role in its account lets you see it.'),

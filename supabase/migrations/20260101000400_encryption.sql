@@ -12,6 +12,7 @@ create table private.encryption_keys (
   id integer generated always as identity primary key,
   created_at timestamptz not null default now()
 );
+alter table private.encryption_keys enable row level security;
 comment on table private.encryption_keys is 'The keys that Vault holds as vintner_encryption_key_<id>; the newest encrypts.';
 
 create table private.encrypted_columns (
@@ -21,6 +22,7 @@ create table private.encrypted_columns (
   row_id_column name not null default 'id',
   primary key (table_name, column_name)
 );
+alter table private.encrypted_columns enable row level security;
 comment on table private.encrypted_columns is
   'Every column that holds ciphertext, once: what encrypts, re-encrypts and redacts reads it here. A text column is '
   'ciphertext as a whole; a jsonb one is an object, and those of its values that are ciphertext start with vintner:.';

@@ -333,6 +333,7 @@ comment on table private.deployed_configs is
 comment on column private.deployed_configs.is_provisioned is
   'Whether a DEPLOY with it in has succeeded: a retry after a failure is then UPDATING, not CREATING.';
 create index deployed_configs_vine_id_idx on private.deployed_configs (vine_id);
+alter table private.deployed_configs enable row level security;
 
 insert into private.encrypted_columns (table_name, column_name, purpose) values
   ('public.vine_cluster', 'argocd_admin_password', 'argocd_admin_password');
