@@ -76,6 +76,7 @@ READS: list[tuple[str, Any]] = [
     ),
     ("/orders?select=no,lines(pos)&region=eq.eu", [{"no": 1, "lines": [{"pos": 1}, {"pos": 2}]}]),
     ("/lines?select=pos,...orders(total)&pos=eq.1", [{"pos": 1, "total": 9.5}]),
+    ("/people?select=id&name=in.( ann,bob)&order=id", [{"id": 2}, {"id": 3}]),
     ("/orders_view?select=number,positions&region=eq.eu", [{"number": 1, "positions": 2}]),
     ("/rpc/orders_seen?select=number&region=eq.us", [{"number": 1}]),
     (
@@ -167,6 +168,20 @@ async def test_the_first_of_repeated_parameters_counts(shapes: Api) -> None:
     path = "/people?select=id&select=name&order=id.desc&order=id.asc&limit=1"
     answer = await shapes.ask("GET", path)
     assert json.loads(answer.body) == [{"id": 3}]
+
+
+async def test_bodies_without_columns(shapes: Api) -> None:
+    merge = {"Prefer": "resolution=merge-duplicates"}
+    for method, path, body, headers, status in (
+        ("PATCH", "/people?id=eq.1", b"{}", {}, 204),
+        ("PATCH", "/people?id=eq.1", b"[]", {}, 204),
+        ("POST", "/people", b"[]", {}, 201),
+        ("POST", "/people", b"{}", {}, 400),
+        ("POST", "/people", b"{}", merge, 400),
+    ):
+        answer = await shapes.ask(method, path, body=body, headers=headers)
+        assert answer.status == status, (method, body, answer)
+    assert len(json.loads((await shapes.ask("GET", "/people?select=name&name=neq.")).body)) == 3
 
 
 async def test_one_schema_needs_no_profile(shapes: Api) -> None:
