@@ -8,10 +8,10 @@ TYPES := src/vintner_client/types.py
 PIN := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-annotate --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo test test-sql soak bench-sql lint types docs-schema lock clean
+.PHONY: help setup up down demo test test-sql test-pg16 soak bench-sql lint types docs-schema lock clean
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## Make the virtual environment with everything in it
 
@@ -33,6 +33,9 @@ test: setup lint ## Check style, types and dependencies, then run every test
 
 test-sql: setup ## Run the pgTAP files alone
 	@$(BIN)/pytest tests/py/sql
+
+test-pg16: setup ## Apply the migrations to PostgreSQL 16 and run the pgTAP files there
+	@$(BIN)/python scripts/test_on_postgres_16.py
 
 soak: setup ## Kill parts of the local stack at random for SOAK_SECONDS (300)
 	@$(BIN)/pytest -s -m soak

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,11 +16,8 @@ from vintner_local.install import install
 from vintner_local.keys import Keys
 from vintner_local.lifecycle import LOGIN_ROLES
 from vintner_local.migrate import push
-from vintner_local.ports import any_free
 from vintner_local.postgres import Cluster
-from vintner_local.postmaster import is_ready, server_environment
-from vintner_local.processes import POSTGRES_ENDING, ProcessRef
-from vintner_local.server_user import place_for_cluster, process_user, server_user
+from vintner_local.server_user import place_for_cluster, server_user
 from vintner_local.stack import SUPERUSER, StackState, find_stack, new_password
 
 PROJECT = Path(__file__).parents[2]
@@ -32,7 +27,6 @@ SHOWN = (
     *("server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_level"),
     *("shared_buffers", "max_wal_size", "checkpoint_timeout", "autovacuum", "jit"),
 )
-START_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -80,38 +74,19 @@ def throwaway_server() -> Iterator[Server]:
     user = server_user(None)
     state = StackState(
         api_port=0,
-        db_port=any_free(),
+        db_port=0,
         keys=Keys.generate(),
         password=new_password(),
         cluster=place_for_cluster(stack, user),
     )
     cluster = Cluster(state.cluster, parts, user)
+    options = [word for item in MEMORY.items() for word in ("-c", "=".join(item))]
     try:
         cluster.create(SUPERUSER, LOGIN_ROLES, state.password)
-        options = [word for item in MEMORY.items() for word in ("-c", "=".join(item))]
-        with stack.log("postgres").open("w") as log:
-            process = subprocess.Popen(
-                [*cluster.command(state.db_port), *options],
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                umask=0o077,
-                env=server_environment(),
-                **process_user(user),
-            )
-        try:
-            deadline = time.monotonic() + START_SECONDS
-            while not is_ready(state.cluster, process.pid):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit(f"PostgreSQL does not start: {stack.log('postgres')}")
-                time.sleep(0.05)
+        with cluster.served(*options) as port:
+            state = state.model_copy(update={"db_port": port})
             push(stack, state, parts)
             yield Server(state)
-        finally:
-            if (started := ProcessRef.of(process.pid)) is not None:
-                started.end(POSTGRES_ENDING)
-            process.wait()
     finally:
         shutil.rmtree(state.cluster, ignore_errors=True)
         shutil.rmtree(folder)

