@@ -31,7 +31,7 @@ def database(supabase_stack: SupabaseStack) -> str:
     return supabase_stack.admin_db_url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def own_database(supabase_stack: SupabaseStack) -> Iterator[str]:
     """A migrated database with the helpers, for tests that change or lock what all of it shares."""
     name = f"own_{secrets.token_hex(6)}"
