@@ -81,6 +81,9 @@ class JobRunner:
             log.info("job %s ended %s%s", job.id, outcome.status, reason)
 
     async def _begin_and_execute(self, job: Job, stop: StopRequest) -> Outcome:
+        if job.vine_id is None or job.plan_job_id is not None:
+            what = f"{job.job_type} jobs" if job.vine_id is None else "a DEPLOY of a saved plan"
+            return Outcome(JobStatus.FAILED, error_message=f"This Tendril cannot run {what} yet.")
         try:
             job = await self._outages.outlast(lambda: self._lease.start_job(job), stop)
             context = await self._outages.outlast(lambda: self._lease.context(job), stop)

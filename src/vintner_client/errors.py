@@ -158,6 +158,34 @@ class JobEnded(Conflict):
     """The job has ended; nothing more can be done to it."""
 
 
+class JobNotRetryable(Conflict):
+    """Only a job that FAILED or was CANCELLED runs again."""
+
+
+class JobNotForceable(Conflict):
+    """The job is to be asked to stop, and waited for, before it is ended by force."""
+
+
+class ApprovalNotWanted(Conflict):
+    """The job waits for no approval: it needs none, has it, runs or has ended."""
+
+
+class ApprovalNeedsAnother(NotAllowed):
+    """Who asked for a job or planned it does not approve it."""
+
+
+class ApproverMissing(Conflict):
+    """The account has no other admin who could approve the job."""
+
+
+class PlanRequired(Conflict):
+    """A DEPLOY that is to be approved names the PLAN whose saved plan it applies."""
+
+
+class PlanUnusable(Conflict):
+    """The PLAN has no saved plan, or one that has expired or been overtaken."""
+
+
 class LeaseLost(Conflict):
     """The Tendril no longer holds the job."""
 
@@ -176,6 +204,10 @@ class EncryptionKeyMissing(Conflict):
 
 class EncryptionKeyInUse(Conflict):
     """An encryption key is not retired while anything is encrypted under it."""
+
+
+class TooLarge(InvalidInput):
+    """More than the database takes at once (413)."""
 
 
 class StateConflict(Conflict):
@@ -206,10 +238,18 @@ BY_CODE: dict[str, type[VintnerError]] = {
     "cloud_identity_in_use": CloudIdentityInUse,
     "idempotency_key_reused": IdempotencyKeyReused,
     "job_ended": JobEnded,
+    "job_not_retryable": JobNotRetryable,
+    "job_not_forceable": JobNotForceable,
+    "approval_not_wanted": ApprovalNotWanted,
+    "approval_needs_another": ApprovalNeedsAnother,
+    "approver_missing": ApproverMissing,
+    "plan_required": PlanRequired,
+    "plan_unusable": PlanUnusable,
     "lease_lost": LeaseLost,
     "worker_unavailable": WorkerUnavailable,
     "audit_append_only": NotAllowed,
     "undecryptable": Undecryptable,
+    "too_large": TooLarge,
     "state_conflict": StateConflict,
     "encryption_key_missing": EncryptionKeyMissing,
     "encryption_key_in_use": EncryptionKeyInUse,

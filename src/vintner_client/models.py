@@ -366,6 +366,10 @@ class Job(Record):
     attempt: int
     error_message: str | None
     execution_metadata: dict[str, Any]
+    plan_job_id: UUID | None
+    approval_required: bool
+    approved_by: UUID | None
+    approved_at: AwareDatetime | None
     cancel_requested_at: AwareDatetime | None
     created_at: AwareDatetime
     claimed_at: AwareDatetime | None

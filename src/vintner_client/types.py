@@ -864,6 +864,7 @@ class PublicVineyards(BaseModel):
     description: Optional[str] = Field(alias="description")
     id: uuid.UUID = Field(alias="id")
     name: str = Field(alias="name")
+    requires_approval: bool = Field(alias="requires_approval")
     updated_at: datetime.datetime = Field(alias="updated_at")
     user_id: Optional[uuid.UUID] = Field(alias="user_id")
 
@@ -873,6 +874,7 @@ class PublicVineyardsInsert(TypedDict):
     description: NotRequired[Annotated[Optional[str], Field(alias="description")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     name: Annotated[str, Field(alias="name")]
+    requires_approval: NotRequired[Annotated[bool, Field(alias="requires_approval")]]
     updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
     user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
 
@@ -882,6 +884,7 @@ class PublicVineyardsUpdate(TypedDict):
     description: NotRequired[Annotated[Optional[str], Field(alias="description")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     name: NotRequired[Annotated[str, Field(alias="name")]]
+    requires_approval: NotRequired[Annotated[bool, Field(alias="requires_approval")]]
     updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
     user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
 

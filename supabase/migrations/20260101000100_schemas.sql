@@ -76,12 +76,20 @@ insert into private.error_codes (code, http_status, message, hint) values
   ('cloud_identity_in_use', 409, 'The cloud identity %s is in use by %s.', 'Delete that vine first, or, while it is DRAFT, give it another.'),
   ('idempotency_key_reused', 409, 'This idempotency key made another job (%s).', 'Use a new key for a new request.'),
   ('job_ended', 409, 'The job %s has ended as %s.', 'Nothing more can be done to it; make a new job.'),
+  ('job_not_retryable', 409, 'The job %s is %s.', 'Only one that FAILED or was CANCELLED runs again; ask for a new one.'),
+  ('job_not_forceable', 409, 'The job %s has not been asked to stop for %s seconds yet.', 'Cancel it, and end it by force if it still runs a minute later.'),
+  ('approval_not_wanted', 409, 'The job %s waits for no approval.', 'Look at its status and approved_at.'),
+  ('approval_needs_another', 403, 'Who asked for a job or planned it does not approve it.', 'Ask another admin of the account.'),
+  ('approver_missing', 409, 'Nobody in this account could approve this job of the vine %s.', 'Invite another admin, or set requires_approval of the vineyard to false.'),
+  ('plan_required', 409, 'A DEPLOY of the vine %s is to be approved, so it applies a saved plan.', 'Run a PLAN, look at it, and deploy with its id as p_plan_job_id.'),
+  ('plan_unusable', 409, 'The saved plan of the job %s cannot be applied: %s.', 'Plan again and deploy that plan.'),
   ('lease_lost', 409, 'This Tendril no longer holds the job %s.', 'Stop working on it and discard its result.'),
   ('worker_unavailable', 409, 'The Tendril %s is %s.', 'Send a heartbeat as ONLINE before claiming jobs.'),
   ('audit_append_only', 403, 'The audit log is append-only.', 'Nothing in it can be changed or removed.'),
   ('undecryptable', 409, 'What is stored as %s cannot be decrypted.', 'Write it anew.'),
   ('encryption_key_missing', 409, 'Vault does not hold the encryption key %s.', 'Restore Vault from the backup that this database is of.'),
   ('encryption_key_in_use', 409, '%s values are still encrypted under older keys.', 'Call reencrypt_batch until it returns 0, then try again.'),
+  ('too_large', 413, '%s has %s bytes; at most %s are taken.', 'Divide the vine into smaller ones.'),
   ('state_conflict', 409, 'The Terraform state has moved on: %s.', 'Plan again from the newest state.');
 
 create function private.raise_error(p_code text, variadic p_args text[] default '{}')

@@ -6,12 +6,15 @@ create table public.vineyards (
   user_id uuid default private.current_user_id() references auth.users (id) on delete set null,
   name text not null check (name <> ''),
   description text,
+  requires_approval boolean not null default false,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   unique (user_id, name)
 );
 comment on table public.vineyards is 'A workspace: a group of vines.';
 comment on column public.vineyards.user_id is 'Who made it.';
+comment on column public.vineyards.requires_approval is
+  'Whether a DEPLOY or DESTROY of a production vine waits for an admin who neither asked for it nor planned it.';
 create index vineyards_account_id_idx on public.vineyards (account_id);
 
 create trigger set_updated_at
@@ -45,5 +48,5 @@ using (account_id = any (array(select private.account_ids('admin'))));
 create policy vineyards_delete on public.vineyards for delete to authenticated
 using (account_id = any (array(select private.account_ids('admin'))));
 grant select, delete on public.vineyards to authenticated, service_role;
-grant insert (account_id, name, description) on public.vineyards to authenticated;
-grant update (name, description) on public.vineyards to authenticated;
+grant insert (account_id, name, description, requires_approval) on public.vineyards to authenticated;
+grant update (name, description, requires_approval) on public.vineyards to authenticated;

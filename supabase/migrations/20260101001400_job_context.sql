@@ -34,12 +34,16 @@ declare
   v_vine public.vines;
   v_identity public.cloud_identities;
 begin
-  select * into strict v_vine from public.vines where id = v_job.vine_id;
+  select * into v_vine from public.vines where id = v_job.vine_id;
   select * into v_identity from public.cloud_identities where id = v_job.cloud_identity_id;
   return jsonb_build_object(
     'version', 1,
-    'job', jsonb_build_object('id', v_job.id, 'job_type', v_job.job_type, 'attempt', v_job.attempt),
-    'vine', jsonb_build_object(
+    'job', jsonb_build_object(
+      'id', v_job.id, 'job_type', v_job.job_type, 'attempt', v_job.attempt, 'plan_job_id', v_job.plan_job_id),
+    'cloud_identity', case when v_identity.id is not null then
+      jsonb_build_object('id', v_identity.id, 'name', v_identity.name, 'provider', v_identity.provider)
+    end,
+    'vine', case when v_vine.id is not null then jsonb_build_object(
       'id', v_vine.id,
       'project_name', v_vine.project_name,
       'environment_stage', v_vine.environment_stage,
@@ -48,8 +52,8 @@ begin
       'provider', v_identity.provider,
       'name_prefix', public.name_prefix(v_vine),
       'state_path', public.state_path(v_vine)
-    ),
-    'components', private.describe_components(v_vine.id),
+    ) end,
+    'components', case when v_vine.id is not null then private.describe_components(v_vine.id) end,
     'credentials', coalesce(private.decrypted_credentials(v_identity), '{}'),
     'next_log_seq', private.next_log_seq(v_job.id)
   );
@@ -63,5 +67,6 @@ returns jsonb
 language sql volatile set search_path = ''
 as $$ select private.get_job_context(p_job_id, p_attempt) $$;
 comment on function public.get_job_context is
-  'The job, its vine with components and names, and the credentials in clear. For the Tendril that holds the job.';
+  'The job, its vine with components and names, or its cloud identity alone, and the credentials in clear. For the Tendril '
+  'that holds the job.';
 grant execute on function public.get_job_context to authenticated;

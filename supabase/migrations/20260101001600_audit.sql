@@ -24,7 +24,7 @@ comment on column public.vine_audit_log.vine_ref is 'The vine''s id, which stays
 comment on column public.vine_audit_log.user_id is
   'Who did it, a person or a Tendril; null where the database did, and once the user is deleted.';
 comment on column public.vine_audit_log.user_ref is 'The user''s id, which stays when the user is deleted.';
-comment on column public.vine_audit_log.component_type is 'vine, network, database …, vineyard, cloud_identity, provider_token, membership.';
+comment on column public.vine_audit_log.component_type is 'vine, network, database …, vineyard, cloud_identity, provider_token, membership, job, terraform_state.';
 comment on column public.vine_audit_log.component_id is 'Its id; of a membership, the member''s.';
 comment on column public.vine_audit_log.changes is 'Per changed column {"before": …, "after": …}; secrets are "redacted".';
 create index vine_audit_log_vine_id_idx on public.vine_audit_log (vine_id, seq);

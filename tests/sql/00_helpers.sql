@@ -106,6 +106,25 @@ end;
 $$;
 comment on function tests.tendril is 'A Tendril of the owner''s that is ONLINE.';
 
+create or replace function tests.outcome(p_user_id uuid, p_sql text)
+returns text
+language plpgsql set search_path = ''
+as $$
+declare
+  v_result text;
+begin
+  perform tests.act_as(p_user_id);
+  execute p_sql into v_result;
+  perform tests.act_as_owner();
+  return v_result;
+exception when others then
+  get stacked diagnostics v_result = pg_exception_detail;
+  return coalesce(nullif(v_result, ''), sqlstate);
+end;
+$$;
+comment on function tests.outcome is
+  'What a statement of this user''s gives, or the code of the rule that refuses it, else the SQLSTATE.';
+
 grant execute on all functions in schema tests to public;
 
 commit;

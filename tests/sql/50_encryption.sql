@@ -55,6 +55,7 @@ select lives_ok($$ select public.put_terraform_state((select id from j), 1, '{"l
 select throws_ok($$ select public.put_terraform_state((select id from j), 1, '{"lineage": "l", "serial": 1, "password": "other"}', 'lock') $$,
   'PT409', null, 'other content under the same serial is');
 select throws_ok($$ select public.put_terraform_state((select id from j), 1, '{"password": "hush', 'lock') $$, 'PT400', null, 'nor is it no JSON');
+select public.put_saved_plan((select id from j), 1, 'aHVzaC1odXNo');
 
 
 -- what looks like ciphertext is the row's own, or refused

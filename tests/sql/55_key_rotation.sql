@@ -34,8 +34,8 @@ language sql
 as $$
   select jsonb_build_object(
     'identity', (select to_jsonb(c) - 'credentials' || private.decrypted_credentials(c) from public.cloud_identities as c where c.id = t.identity),
-    'state', (select to_jsonb(s) - 'ciphertext' || jsonb_build_object('', private.decrypt(s.ciphertext, 'terraform_state', s.vine_id))
-      from private.terraform_states as s where s.vine_id = t.vine),
+    'state', (select to_jsonb(s) - 'ciphertext' || jsonb_build_object('', private.decrypt(s.ciphertext, 'terraform_state', s.id))
+      from private.terraform_state_versions as s where s.vine_id = t.vine),
     'cluster', (select to_jsonb(c) || jsonb_build_object('argocd_admin_password', private.decrypt(c.argocd_admin_password, 'argocd_admin_password', c.id))
       from public.vine_cluster as c where c.vine_id = t.vine),
     'token', (select to_jsonb(p) || jsonb_build_object('access_token', private.decrypt(p.access_token, 'access_token', p.id))
@@ -69,7 +69,7 @@ select is_empty($$
   select 1 from public.cloud_identities as c where c::text like '%vintner:' || (select key from t) || ':%'
   union all select 1 from public.provider_tokens as p where p::text like '%vintner:' || (select key from t) || ':%'
   union all select 1 from public.vine_cluster as c where c::text like '%vintner:' || (select key from t) || ':%'
-  union all select 1 from private.terraform_states as s where s::text like '%vintner:' || (select key from t) || ':%'
+  union all select 1 from private.terraform_state_versions as s where s::text like '%vintner:' || (select key from t) || ':%'
 $$, 'and nothing names it');
 
 -- a client that read before a rotation writes after it

@@ -1,0 +1,130 @@
+-- Saved plans: kept for the DEPLOY that names them, for a while, and no longer than they hold.
+begin;
+select plan(43);
+
+create temporary table t on commit drop as
+select o.id as owner, tests.sign_up('stranger') as stranger, tests.plant(o.id, p_more => '{"network": {}}') as vine, tests.plant(o.id) as other
+from (select tests.sign_up('owner') as id) as o;
+alter table t add worker uuid, add second uuid, add plan uuid, add job uuid;
+update t set worker = tests.tendril(owner), second = tests.tendril(owner);
+grant select, update on t to public;
+
+create function pg_temp.say(p_who text, p_sql text) returns text language sql as $$
+  select tests.outcome((select (to_jsonb(t) ->> p_who)::uuid from t), p_sql) $$;
+create function pg_temp.begin_plan() returns void language plpgsql as $$
+begin
+  perform tests.act_as((select owner from t));
+  update t set plan = (public.enqueue_job(vine, 'PLAN')).id;
+  perform tests.act_as((select worker from t));
+  perform public.claim_next_job((select worker from t));
+  perform public.start_job((select plan from t), 1);
+  perform tests.act_as_owner();
+  -- the whole script is one moment: now() stands still in it
+  update public.provision_jobs set started_at = clock_timestamp() where id = (select plan from t);
+end $$;
+create function pg_temp.end_plan() returns void language plpgsql as $$
+begin
+  perform tests.act_as((select worker from t));
+  perform public.put_saved_plan((select plan from t), 1, 'cGxhbg==', '{"add": 2}');
+  perform public.complete_job((select plan from t), 1, 'SUCCESS');
+  perform tests.act_as_owner();
+end $$;
+create function pg_temp.deploy() returns text language plpgsql as $$
+declare
+  v_outcome constant text := pg_temp.say('owner', $q$ select (public.enqueue_job(vine, 'DEPLOY', 'k' || clock_timestamp(), null, plan)).id from t $q$);
+begin
+  if v_outcome like '%-%' then
+    update t set job = v_outcome::uuid;
+    return 'QUEUED';
+  end if;
+  return v_outcome;
+end $$;
+create function pg_temp.cancel() returns void language plpgsql as $$
+begin
+  perform pg_temp.say('owner', 'select public.cancel_job(job) from t');
+end $$;
+
+--------------------------------------------------------------------------------------------------
+-- Saving
+--------------------------------------------------------------------------------------------------
+
+select pg_temp.begin_plan();
+select is(pg_temp.say('second', $$ select public.put_saved_plan(plan, 1, 'cGxhbg==') from t $$), 'lease_lost', 'the fence holds');
+select is(pg_temp.say('worker', $$ select public.put_saved_plan(plan, 2, 'cGxhbg==') from t $$), 'lease_lost', 'with its attempt');
+select is(pg_temp.say('worker', $$ select public.put_saved_plan(plan, 1, 'p?') from t $$), 'invalid_input', 'a plan is Base64');
+select is(pg_temp.say('worker', $$ select public.put_saved_plan(plan, 1, '') from t $$), 'invalid_input', 'and not empty');
+select is(pg_temp.say('worker', $$ select public.put_saved_plan(plan, 1, null) from t $$), 'invalid_input', 'or missing');
+select is(pg_temp.say('worker', $$ select public.put_saved_plan(plan, 1, 'cGxhbg==', '[]') from t $$), 'invalid_input', 'its summary is an object');
+select is(pg_temp.say('worker', $$ select public.put_saved_plan(plan, 1, 'cGxhbg==', jsonb_build_object('x', repeat('x', 70000))) from t $$), 'too_large', 'of a size');
+select is(pg_temp.say('worker', $$ select public.put_saved_plan(plan, 1, repeat('AAAA', 8 * 1024 * 1024 + 1)) from t $$), 'too_large', 'as the plan is');
+select is(pg_temp.deploy(), 'plan_unusable', 'a PLAN that runs is not applied');
+select pg_temp.end_plan();
+select is((select execution_metadata -> 'plan' from public.provision_jobs where id = (select plan from t)), '{"add": 2}', 'members read the summary');
+select is((select ciphertext like 'vintner:%' from private.saved_plans where job_id = (select plan from t)), true, 'the plan is encrypted');
+select is(pg_temp.say('owner', $$ select public.plan_expires_at(j) = now() + interval '7 days' from public.provision_jobs as j where id = (select plan from t) $$), 'true', 'it holds for a week');
+create temporary table planned on commit drop as select j from public.provision_jobs as j where j.id = (select plan from t);
+grant select on planned to public;
+select is(pg_temp.say('stranger', 'select public.plan_expires_at(j) from planned'), null, 'which a stranger does not learn');
+
+--------------------------------------------------------------------------------------------------
+-- What may name it
+--------------------------------------------------------------------------------------------------
+
+select is(pg_temp.say('owner', $$ select public.enqueue_job(vine, 'PLAN', null, null, plan) from t $$), 'invalid_input', 'a PLAN applies none');
+select is(pg_temp.say('owner', $$ select public.enqueue_job(vine, 'DEPLOY', null, null, gen_random_uuid()) from t $$), 'not_found', 'there is no such PLAN');
+select is(pg_temp.say('owner', $$ select public.enqueue_job(other, 'DEPLOY', null, null, plan) from t $$), 'not_found', 'or none of this vine');
+select is(pg_temp.deploy(), 'QUEUED', 'a DEPLOY of the vine does');
+select is((select plan_job_id from public.provision_jobs where id = (select job from t)), (select plan from t), 'and says which');
+select is(pg_temp.say('owner', $$ select public.enqueue_job(vine, 'DEPLOY', idempotency_key) from t join public.provision_jobs as j on j.id = t.job $$), 'idempotency_key_reused', 'its key stands for that plan');
+
+--------------------------------------------------------------------------------------------------
+-- Applying
+--------------------------------------------------------------------------------------------------
+
+select is(pg_temp.say('worker', 'select public.get_saved_plan(job, 1) from t'), 'lease_lost', 'nobody fetches it before the claim');
+select is(pg_temp.say('worker', 'select (public.claim_next_job(worker)).id = job from t'), 'true', 'claimed');
+select is(pg_temp.say('worker', $$ select public.get_job_context(job, 1) #>> '{job,plan_job_id}' = plan::text from t $$), 'true', 'the context names the PLAN');
+select is(pg_temp.say('worker', $$ select (public.start_job(job, 1)).status from t $$), 'PROCESSING', 'started');
+select is(pg_temp.say('worker', $$ select public.lock_terraform_state(job, 1, '{"ID": "l"}') from t $$), 'plan_unusable', 'who has not fetched it cannot apply another');
+select is(pg_temp.say('second', 'select public.get_saved_plan(job, 1) from t'), 'lease_lost', 'nor another Tendril fetch it');
+select is(pg_temp.say('worker', 'select public.get_saved_plan(job, 1) from t'), 'cGxhbg==', 'its own does');
+select is(pg_temp.say('worker', $$ select public.lock_terraform_state(job, 1, '{"ID": "l"}') from t $$), null, 'and applies it');
+select is(pg_temp.say('worker', $$ select (public.complete_job(job, 1, 'FAILED')).status from t $$), 'FAILED', 'in part');
+select is_empty($$ select from private.saved_plans as s join t on t.plan = s.job_id $$, 'it is used up');
+select is(pg_temp.say('owner', 'select public.retry_job(job) from t'), 'plan_unusable', 'and not for a retry');
+
+--------------------------------------------------------------------------------------------------
+-- Overtaken
+--------------------------------------------------------------------------------------------------
+
+select pg_temp.begin_plan();
+select pg_temp.end_plan();
+update public.vines set estimated_monthly_cost = 5 where id = (select vine from t);
+select is(pg_temp.deploy(), 'QUEUED', 'a price makes no difference');
+select pg_temp.cancel();
+update private.saved_plans set expires_at = now() where job_id = (select plan from t);
+select is(pg_temp.deploy(), 'plan_unusable', 'an expired plan is not applied');
+select pg_temp.begin_plan();
+select pg_temp.end_plan();
+select is_empty($$ select from private.saved_plans where job_id in (select id from public.provision_jobs where vine_id = (select vine from t)) and expires_at <= now() $$, 'and goes when the next one comes');
+update public.provision_jobs set started_at = clock_timestamp() where id = (select job from t);
+update public.provision_jobs set started_at = clock_timestamp(), completed_at = now() where id = (select job from t);
+select is(pg_temp.deploy(), 'plan_unusable', 'a DEPLOY since then counts, whatever came of it');
+
+select pg_temp.begin_plan();
+select pg_temp.end_plan();
+select is(pg_temp.deploy(), 'QUEUED', 'planned anew');
+select is(pg_temp.say('worker', 'select (public.claim_next_job(worker)).id = job from t'), 'true', 'and claimed');
+select is(pg_temp.say('owner', $$ insert into public.vine_queues (vine_id, name) select vine, 'late' from t returning 1 $$), '1', 'a component more');
+select is(pg_temp.say('worker', 'select public.get_saved_plan(job, 1) from t'), 'plan_unusable', 'the plan lacks');
+select is(pg_temp.say('worker', $$ select (public.complete_job(job, 1, 'FAILED', 'stale')).status from t $$), 'FAILED', 'the Tendril says so before it starts');
+select is((select status::text from public.vines where id = (select vine from t)), 'FAILED', 'and the vine is as it was');
+
+select pg_temp.begin_plan();
+select pg_temp.end_plan();
+select is(pg_temp.say('owner', $$ select public.push_terraform_state(vine, '{"serial": 9, "lineage": "a"}') from t $$), '9', 'a state is put back');
+select is(pg_temp.deploy(), 'plan_unusable', 'and the plan rests on another');
+select is(pg_temp.say('owner', $$ select public.get_saved_plan(plan, 1) from t $$), 'lease_lost', 'people never get one');
+
+select * from finish();
+rollback;
