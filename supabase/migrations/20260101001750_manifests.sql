@@ -2,14 +2,12 @@
 -- difference was. It writes as the caller. Whoever applies to a vineyard waits for who does already,
 -- so that two who apply one manifest come to one result.
 
-create function private.wanted_config(
-  p_kind private.component_kinds, p_stage public.environment_stage, p_row jsonb
-)
+create function private.component_defaults(p_kind private.component_kinds, p_stage public.environment_stage)
 returns jsonb
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_config jsonb;
+  v_defaults jsonb;
 begin
   execute (
     select format('select jsonb_build_object(%s)',
@@ -17,19 +15,16 @@ begin
     from pg_catalog.pg_attribute as a
     left join pg_catalog.pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
     where a.attrelid = p_kind.table_name and a.attname = any (p_kind.client_columns)
-  ) into v_config;
-  v_config := v_config || coalesce((
+  ) into v_defaults;
+  return v_defaults || coalesce((
     select d.settings from public.environment_defaults as d
     where d.environment_stage = p_stage and d.component = p_kind.manifest_key
-  ), '{}') || p_row;
-  execute format('select to_jsonb(r) from jsonb_populate_record(null::%s, $1) as r', p_kind.table_name)
-  into v_config using v_config;
-  return private.client_config(p_kind, v_config);
+  ), '{}');
 end;
 $$;
-comment on function private.wanted_config is
-  'A component as a manifest describes it: what is left out has its default. For apply_manifest.';
-grant execute on function private.wanted_config, private.client_config, private.row_diff to authenticated;
+comment on function private.component_defaults is
+  'What each column of a component is that a manifest leaves out. For apply_manifest.';
+grant execute on function private.component_defaults, private.client_config, private.row_diff to authenticated;
 
 create function private.change_row(p_path text, p_table regclass, p_id uuid, p_wanted jsonb, p_changes jsonb)
 returns void
@@ -62,10 +57,12 @@ declare
   v_kind private.component_kinds;
   v_pair record;
   v_path text;
+  v_defaults jsonb;
   v_wanted jsonb;
   v_changes jsonb;
 begin
   for v_kind in select * from private.component_kinds order by manifest_key loop
+    v_defaults := null;
     -- what stands beside what is wanted, by name; of a singleton, which has none, there is one of each at most
     for v_pair in execute format(
       'with standing as materialized (select to_jsonb(c) as item from %s as c where c.vine_id = $1 order by c.id for update) '
@@ -85,7 +82,8 @@ begin
         action := 'create';
         return next;
       else
-        v_wanted := private.wanted_config(v_kind, p_vine.environment_stage, v_pair.wanted);
+        v_defaults := coalesce(v_defaults, private.component_defaults(v_kind, p_vine.environment_stage));
+        v_wanted := private.client_config(v_kind, v_defaults || v_pair.wanted);
         v_changes := private.row_diff(private.client_config(v_kind, v_pair.standing), v_wanted);
         if v_changes <> '{}' then
           perform private.change_row(v_path, v_kind.table_name, (v_pair.standing ->> 'id')::uuid, v_wanted, v_changes);

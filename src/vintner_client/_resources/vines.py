@@ -52,6 +52,7 @@ class Vines(Resource):
         Raises:
             InvalidInput: a key or a value that the database does not accept.
             NotFound: no such vineyard or cloud identity.
+            VineExists: the vineyard has a live vine of this project name and stage.
         """
         if isinstance(manifest, Manifest):
             manifest = manifest.model_dump(mode="json", exclude_unset=True)
