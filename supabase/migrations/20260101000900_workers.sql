@@ -161,6 +161,8 @@ using (
   -- those that serve an account of the caller's: private.serves says the same of one
   or (mode = 'self-hosted' and user_id = any (array(select private.fellow_ids('admin'))))
 );
+comment on policy workers_select on public.workers is
+  'Its owner sees a Tendril, and itself, and who administers an account that it serves.';
 create policy workers_update on public.workers for update to authenticated
 using (user_id = (select private.current_user_id()));
 grant select, update (name) on public.workers to authenticated;

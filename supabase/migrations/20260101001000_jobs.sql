@@ -289,4 +289,6 @@ using (
   account_id = any (array(select private.account_ids('viewer')))
   or (worker_id = (select private.current_user_id()) and status in ('CLAIMED', 'PROCESSING'))
 );
+comment on policy provision_jobs_select on public.provision_jobs is
+  'Members of its account see a job, and the Tendril that holds it while it does.';
 grant select on public.provision_jobs to authenticated, service_role;
