@@ -274,7 +274,7 @@ insert into private.component_kinds values
     '{network_id}'),
   ('cluster', 'cluster', 'public.vine_cluster', true,
     '{cluster_version,provider_config,cluster_admins,instance_types,node_min_size,node_max_size,node_desired_size}',
-    '{cluster_name,cluster_endpoint,cluster_arn,argocd_url}'),
+    '{cluster_name,cluster_endpoint,cluster_arn,argocd_url,argocd_admin_password}'),
   ('dns', 'dns', 'public.vine_dns', true,
     '{enabled,zone_id,domain_name,managed_certificate,waf_enabled,provider_config}',
     '{}'),

@@ -237,6 +237,26 @@ $$;
 comment on function private.fill_in_outputs is
   'Writes Terraform''s outputs into the columns that are populated after provisioning. For complete_job.';
 
+create function private.public_outputs(p_outputs jsonb)
+returns jsonb
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_path text[];
+begin
+  for v_path in
+    select array[k.manifest_key, e.column_name::text]
+    from private.component_kinds as k join private.encrypted_columns as e on e.table_name = k.table_name
+    where k.is_singleton and jsonb_typeof(p_outputs -> k.manifest_key) = 'object'
+  loop
+    p_outputs := p_outputs #- v_path;
+  end loop;
+  return p_outputs;
+end;
+$$;
+comment on function private.public_outputs is
+  'The outputs without those that fill in an encrypted column: everyone reads a job''s metadata. For complete_job.';
+
 create function private.settle_vine(p_job public.provision_jobs, p_status public.provision_job_status)
 returns void
 language plpgsql volatile security definer set search_path = ''

@@ -186,7 +186,7 @@ begin
       completed_at = now(),
       error_message = p_error_message,
       execution_metadata = execution_metadata || coalesce(p_execution_metadata, '{}')
-        || case when p_outputs is null then '{}' else jsonb_build_object('outputs', p_outputs) end
+        || case when p_outputs is null then '{}' else jsonb_build_object('outputs', private.public_outputs(p_outputs)) end
   where id = v_job.id
   returning * into v_job;
   perform private.settle_vine(v_job, p_status);
@@ -214,5 +214,5 @@ as $$
 $$;
 comment on function public.complete_job is
   'Ends a job as SUCCESS, FAILED or CANCELLED and moves its vine and components; said again, it changes nothing. '
-  'p_outputs holds Terraform''s outputs that are not sensitive, by component. For the Tendril that holds the job.';
+  'p_outputs holds Terraform''s outputs by component; what is encrypted in a component is kept there alone. For the Tendril that holds the job.';
 grant execute on function public.complete_job to authenticated;
