@@ -138,7 +138,7 @@ def compare(
         def top_up(queue: Queue, admin: Session, size: int = queued) -> None:
             queue.top_up(admin, size or small)
 
-        for queue in queues:
+        for queue in {queue.database: queue for queue in queues}.values():
             with server.connect(queue.database) as admin:
                 fill(queue, admin)
         for count in sessions:
