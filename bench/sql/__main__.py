@@ -20,7 +20,7 @@ import reads
 from server import throwaway_server
 
 PARTS = ("claims", "reads", "logs")
-SIZES = ((0, 0), (0, 1_000_000), (100_000, 100_000), (1_000_000, 0), (1_000_000, 1_000_000))
+SIZES = ((0, 0), (0, 1_000_000), (100_000, 100_000), (1_000_000, 1_000_000))
 QUICK_SIZES = ((0, 0), (20_000, 20_000))
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=None, help="of a round")
     parser.add_argument("--rounds", type=int, default=None, help="of each system in each cell")
     wished = parser.parse_args()
-    seconds = wished.seconds or (1 if wished.quick else 4)
+    seconds = wished.seconds or (1 if wished.quick else 3)
     rounds = wished.rounds or (2 if wished.quick else 4)
     began = time.monotonic()
     with throwaway_server() as server:
