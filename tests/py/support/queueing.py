@@ -179,13 +179,18 @@ class Yard:
         self.admin.execute("select private.sweep()")
 
     def broken(self) -> list[str]:
-        """What is not as it must be, in one look."""
-        query: LiteralString = (
-            "with account as (select %s::uuid as id), mine as materialized ("
-            "select * from public.provision_jobs where account_id = (select id from account)) "
-            + " union all ".join(f"select * from ({rule}) as q (what)" for rule in BROKEN)
-        )
-        return [row[0] for row in self.admin.execute(query, [self.account]).fetchall()]
+        """What is not as it must be."""
+        return broken(self.admin, self.account)
+
+
+def broken(session: Connection, account: UUID) -> list[str]:
+    """What is not as it must be in an account's queue, in one look."""
+    query: LiteralString = (
+        "with account as (select %s::uuid as id), mine as materialized ("
+        "select * from public.provision_jobs where account_id = (select id from account)) "
+        + " union all ".join(f"select * from ({rule}) as q (what)" for rule in BROKEN)
+    )
+    return [row[0] for row in session.execute(query, [account]).fetchall()]
 
 
 def claim(session: Connection, tendril: UUID) -> tuple[UUID, int] | None:
