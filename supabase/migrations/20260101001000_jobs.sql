@@ -72,15 +72,15 @@ comment on column public.provision_jobs.timeout_seconds is 'How long it may run 
 comment on column public.provision_jobs.deadline is 'When the database steps in if the job has not moved on: not started, not ended, not stopped. Null while no Tendril has it.';
 comment on column public.provision_jobs.created_at is 'Time of the call, not of its transaction: the order of the queue.';
 
--- every change of status moves a row in all of its indexes, so they are few, and partial where they can be
+-- every change of status moves a row in all of its indexes, so they are few, and partial where they can be;
+-- those of running jobs say so each in its own words, lest a search by one scans another
 create unique index provision_jobs_running_idx on public.provision_jobs (vine_id)
   where status in ('CLAIMED', 'PROCESSING');
 create index provision_jobs_waiting_idx on public.provision_jobs (vine_id, priority, created_at, id)
   where status = 'QUEUED' and (not approval_required or approved_at is not null);
 create index provision_jobs_leased_idx on public.provision_jobs (worker_id)
-  where status in ('CLAIMED', 'PROCESSING');
-create index provision_jobs_deadline_idx on public.provision_jobs (deadline)
-  where status in ('CLAIMED', 'PROCESSING');
+  where worker_id is not null and completed_at is null;
+create index provision_jobs_deadline_idx on public.provision_jobs (deadline) where deadline is not null;
 create index provision_jobs_account_id_idx on public.provision_jobs (account_id, created_at desc);
 create index provision_jobs_vine_id_idx on public.provision_jobs (vine_id, created_at desc);
 create index provision_jobs_vineyard_id_idx on public.provision_jobs (vineyard_id);

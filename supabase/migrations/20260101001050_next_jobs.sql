@@ -23,6 +23,8 @@ alter table private.next_jobs enable row level security;
 create function private.line_up(p_job public.provision_jobs)
 returns void
 language plpgsql volatile security definer set search_path = ''
+-- its plans are made once a session and must hold when a small queue has become a large one
+set enable_seqscan = off set enable_bitmapscan = off
 as $$
 declare
   v_next public.provision_jobs;

@@ -119,7 +119,7 @@ declare
 begin
   for v_job in
     select * from public.provision_jobs
-    where worker_id = p_worker_id and status in ('CLAIMED', 'PROCESSING') and not id = any (p_except)
+    where worker_id = p_worker_id and completed_at is null and not id = any (p_except)
     for update
   loop
     if private.lock_vine(v_job.vine_id) then
@@ -137,7 +137,7 @@ comment on function private.lose_jobs is
 
 create function private.sweep()
 returns void
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off set enable_bitmapscan = off
 as $$
 declare
   v_now constant timestamptz := now();
@@ -148,7 +148,7 @@ begin
   if not exists (
     select from public.workers where status <> 'OFFLINE' and last_heartbeat < v_now - private.lease_duration()
   ) and not exists (
-    select from public.provision_jobs where status in ('CLAIMED', 'PROCESSING') and deadline < v_now
+    select from public.provision_jobs where deadline < v_now
   ) then
     return;
   end if;
@@ -158,7 +158,7 @@ begin
     where w.status <> 'OFFLINE' and w.last_heartbeat < v_now - private.lease_duration()
       and not exists (
         select from public.provision_jobs as j
-        where j.worker_id = w.id and j.status in ('CLAIMED', 'PROCESSING')
+        where j.worker_id = w.id and j.completed_at is null
           and j.claimed_at > greatest(w.last_heartbeat, v_now - private.grace(w.mode))
       )
     for update of w skip locked
@@ -169,7 +169,7 @@ begin
   end loop;
   for v_job in
     select * from public.provision_jobs
-    where status in ('CLAIMED', 'PROCESSING') and deadline < v_now
+    where deadline < v_now
     for update skip locked
   loop
     if private.lock_vine(v_job.vine_id) then
@@ -245,7 +245,7 @@ begin
     when p_status = 'OFFLINE' then '{}'
     else p_running_job_ids || array(
       select j.id from public.provision_jobs as j
-      where j.worker_id = v_worker.id and j.status in ('CLAIMED', 'PROCESSING')
+      where j.worker_id = v_worker.id and j.completed_at is null
         and j.claimed_at >= now() - private.heartbeat_interval()
     )
   end) and p_status = 'OFFLINE' then
@@ -258,7 +258,7 @@ begin
     'lease_seconds', extract(epoch from private.lease_duration())::integer,
     'cancel_job_ids', (
       select coalesce(jsonb_agg(id), '[]') from public.provision_jobs
-      where worker_id = v_worker.id and status = 'PROCESSING' and cancel_requested_at is not null
+      where worker_id = v_worker.id and completed_at is null and cancel_requested_at is not null
     ),
     'lost_job_ids', (
       select coalesce(jsonb_agg(r.id), '[]') from unnest(p_running_job_ids) as r (id)

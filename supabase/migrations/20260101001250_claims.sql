@@ -53,6 +53,8 @@ comment on function private.waiting_account_ids is 'The accounts that have a job
 create function private.claim_next_job(p_worker_id uuid)
 returns public.provision_jobs
 language plpgsql volatile security definer set search_path = ''
+-- its plans are made once a session and must hold when a small queue has become a large one
+set enable_seqscan = off set enable_bitmapscan = off
 as $$
 declare
   v_worker public.workers;
