@@ -24,7 +24,6 @@ from vintner_local.settings import ApiSettings
 
 log = logging.getLogger(__name__)
 
-_STREAM_PATIENCE = 3.0
 _RESTART_PAUSE = 1.0
 _PRUNE_INTERVAL = 3600.0
 _CONNECTION_OPTIONS = (
@@ -89,7 +88,7 @@ class RealtimeServer:
         Only a server that has just started makes a join wait.
         """
         if not self._stream.has_streamed:
-            await self._stream.wait_until_streaming(_STREAM_PATIENCE)
+            await self._stream.wait_until_streaming(self.limits.slot_seconds)
 
     async def confirmable(self) -> None:
         """Waits until a subscription may be confirmed.
@@ -100,7 +99,7 @@ class RealtimeServer:
         if not self._subscribed_before:
             self._subscribed_before = True
             await asyncio.sleep(random.uniform(*self.waits.first_subscribe))  # noqa: S311
-        if not await self._stream.wait_until_streaming(_STREAM_PATIENCE):
+        if not await self._stream.wait_until_streaming(self.limits.slot_seconds):
             log.warning("a subscription is confirmed although no changes arrive yet")
 
     async def _read_stream(self) -> None:

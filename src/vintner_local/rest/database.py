@@ -24,6 +24,8 @@ CONNECTING: dict[str, Any] = {
     "autocommit": True,
     "prepare_threshold": None,
     "application_name": "postgrest",
+    # a request that is given up before its statement has begun cancels nothing
+    "options": "-c client_connection_check_interval=1s",
 }
 POOL_SIZE = 20
 POOL_WAIT_SECONDS = 10.0

@@ -277,7 +277,7 @@ async def test_leaving_closes_the_socket(
         if leave != "cancel":
             assert isinstance(reader.task.exception(), errors.ClientClosed)
 
-    await until(lambda: proxy.live_connections == 0, 3)
+    await until(lambda: proxy.live_connections == 0, 15)
     opened = proxy.live_opened
     await asyncio.sleep(1)
     assert proxy.live_opened == opened

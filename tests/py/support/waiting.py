@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 
 
-async def until(condition: Callable[[], object | Awaitable[object]], seconds: float = 10) -> None:
+async def until(condition: Callable[[], object | Awaitable[object]], seconds: float = 30) -> None:
     """Returns once `condition()`, or what it awaits, holds.
 
     Raises:

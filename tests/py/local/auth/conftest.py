@@ -24,6 +24,8 @@ from vintner_local.platform_sql import TEMPLATE
 from vintner_local.settings import SETTINGS, ApiSettings
 
 PASSWORD = "correct horse battery"
+PATIENCE = 60.0
+"""Seconds for an answer: a crowd of sign-ins on a busy machine takes a while."""
 VERSION = {"X-Supabase-Api-Version": "2024-01-01"}
 
 Sql = Callable[..., Awaitable[list[dict[str, Any]]]]
@@ -41,14 +43,17 @@ class Api:
         key = key or self.keys.publishable
         headers = {"apikey": key, "Authorization": f"Bearer {key}"}
         return AsyncGoTrueClient(
-            url=f"{self.url}/auth/v1", headers=headers, auto_refresh_token=False
+            url=f"{self.url}/auth/v1",
+            headers=headers,
+            auto_refresh_token=False,
+            http_client=httpx.AsyncClient(timeout=PATIENCE),
         )
 
     def http(self, key: str | None = None, token: str | None = None) -> httpx.AsyncClient:
         headers = {"apikey": key or self.keys.publishable}
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        return httpx.AsyncClient(base_url=f"{self.url}/auth/v1", headers=headers)
+        return httpx.AsyncClient(base_url=f"{self.url}/auth/v1", headers=headers, timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")

@@ -206,7 +206,7 @@ async def test_database_that_goes_and_returns(dsn: str) -> None:
             assert (await http.get("/health")).status_code == 200
         reopen = psycopg.sql.SQL("alter database {} allow_connections true").format(database)
         await connection.execute(reopen)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await api.client().sign_in_with_password(CREDENTIALS)
 
 

@@ -39,7 +39,7 @@ async def test_a_forgotten_socket_is_looked_at_again() -> None:
                 if each.laddr.port == port and each.raddr:
                     assert loop.remove_reader(each.fd)
             world.sql("insert into public.ticks values (1, 'unseen')")
-            await until(lambda: len(heard) == 1, 5)
+            await until(lambda: len(heard) == 1, 20)
 
 
 async def test_a_change_that_cannot_be_judged_keeps_no_others_back() -> None:
@@ -65,5 +65,5 @@ async def test_a_change_that_cannot_be_judged_keeps_no_others_back() -> None:
                     f" insert into public.ticks values ({number}, 'seen')"
                 )
 
-            await until(lambda: len(heard) == 2, 3)
+            await until(lambda: len(heard) == 2, 20)
             assert {each["data"]["table"] for each in heard} == {"ticks"}

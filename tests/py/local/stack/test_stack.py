@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from pathlib import Path
 
@@ -98,9 +97,7 @@ def test_data_survives_a_restart(project: Project) -> None:
     assert "stopped" in stopped.stdout
     assert "not running" in project.command("sql", "select 1").stderr
 
-    begun = time.monotonic()
     assert project.up().exit_code == 0
-    assert time.monotonic() - begun < 10, "twice the promised time, for a busy machine"
     assert project.sql("select body from public.notes where id = 2") == [{"body": "kept"}]
     assert project.state.keys == keys
 
