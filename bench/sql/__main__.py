@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
+import sys
 import time
 from copy import copy
 
@@ -35,6 +37,8 @@ def main() -> None:
     seconds = wished.seconds or (1 if wished.quick else 3)
     rounds = wished.rounds or (2 if wished.quick else 4)
     began = time.monotonic()
+    # whoever ends it, the server goes too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with throwaway_server() as server:
         print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}.")
         print(f"PostgreSQL: {server.settings()}.\n")
