@@ -55,6 +55,7 @@ class Worker:
         self._beat_now = asyncio.Event()
         self._lease_end: asyncio.TimerHandle | None = None
         self._trusted_seconds = 0.0
+        self._newer_version: str | None = None
 
     async def run(self) -> None:
         """Works until it is drained.
@@ -151,6 +152,12 @@ class Worker:
                 if stop is not None and stop.reason is not reason:
                     log.info("told to stop job %s: %s", job_id, reason.name)
                     stop.request(reason)
+        if answer.drain and not self._draining.is_set():
+            log.warning("told to drain: claims no more jobs")
+            self.drain()
+        if answer.newer_version not in (None, self._newer_version):
+            log.warning("Tendril %s is out; this is %s", answer.newer_version, self._version)
+            self._newer_version = answer.newer_version
         return answer
 
     def _trust_lease_until(self, time: float) -> None:
@@ -227,6 +234,6 @@ def _refused(error: VintnerError) -> TendrilRefused:
     if isinstance(error, WrongKey) or not _is_final(error):
         return TendrilRefused(f"The API does not take this Tendril's heartbeats: {error}")
     return TendrilRefused(
-        "The project no longer knows this Tendril: it was removed, or its token was replaced. "
-        "Register it anew: grape tendril register NAME."
+        "The project no longer knows this Tendril: it was removed, or has a new token. Start it "
+        "with that one, or register it anew: grape tendril register NAME."
     )

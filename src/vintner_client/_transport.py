@@ -78,14 +78,24 @@ class BearerAuth(httpx.Auth):
             return
         request.headers["Authorization"] = f"Bearer {token}"
         response = yield request
-        # PostgREST refuses a token before it does anything, so repeating is safe even for writes
-        if response.status_code == 401 and "invalid_token" in response.headers.get(
-            "www-authenticate", ""
-        ):
+        if await _is_refused(response):
             renewed = await self._token(True)
             if renewed is not None and renewed != token:
                 request.headers["Authorization"] = f"Bearer {renewed}"
                 yield request
+
+
+async def _is_refused(response: httpx.Response) -> bool:
+    """Whether a token is over, or the session behind it.
+
+    PostgREST says the one before it does anything, and the database undoes what it did when it
+    says the other, so repeating is safe even for writes.
+    """
+    if response.status_code != 401:
+        return False
+    return "invalid_token" in response.headers.get(
+        "www-authenticate", ""
+    ) or b'"not_signed_in"' in (await response.aread())
 
 
 class Transport:

@@ -433,6 +433,8 @@ class Heartbeat(Record):
     lease_seconds: float
     cancel_job_ids: list[UUID]
     lost_job_ids: list[UUID]
+    drain: bool = False
+    newer_version: str | None = None
 
 
 class ContextJob(Record):

@@ -908,6 +908,7 @@ class PublicWorkerReleasesUpdate(TypedDict):
 
 class PublicWorkers(BaseModel):
     created_at: datetime.datetime = Field(alias="created_at")
+    drain_requested_at: Optional[datetime.datetime] = Field(alias="drain_requested_at")
     id: uuid.UUID = Field(alias="id")
     last_heartbeat: Optional[datetime.datetime] = Field(alias="last_heartbeat")
     mode: PublicWorkerMode = Field(alias="mode")
@@ -921,6 +922,7 @@ class PublicWorkers(BaseModel):
 
 class PublicWorkersInsert(TypedDict):
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    drain_requested_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="drain_requested_at")]]
     id: Annotated[uuid.UUID, Field(alias="id")]
     last_heartbeat: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="last_heartbeat")]]
     mode: NotRequired[Annotated[PublicWorkerMode, Field(alias="mode")]]
@@ -934,6 +936,7 @@ class PublicWorkersInsert(TypedDict):
 
 class PublicWorkersUpdate(TypedDict):
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
+    drain_requested_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="drain_requested_at")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     last_heartbeat: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="last_heartbeat")]]
     mode: NotRequired[Annotated[PublicWorkerMode, Field(alias="mode")]]

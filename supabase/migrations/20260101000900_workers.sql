@@ -1,14 +1,59 @@
 -- Workers: the Tendrils. Each is an auth user of its own whose password is its token, so that REST,
 -- Realtime and refresh work for it as for anyone, and its id is all that a rule needs to know.
 
+--------------------------------------------------------------------------------------------------
+-- Releases
+--------------------------------------------------------------------------------------------------
+
+create function private.version_order(p_version text)
+returns text[]
+language sql immutable set search_path = ''
+as $$
+  select array[lpad(v.part[1], 20, '0'), lpad(v.part[2], 20, '0'), lpad(v.part[3], 20, '0')] || case
+    -- sorts after every pre-release: '~' comes after all that one can hold
+    when v.part[4] is null then '{~}'
+    else array(
+      select case when i.word ~ '^\d+$' then '0' || lpad(i.word, 20, '0') else '1' || i.word end
+      from unnest(string_to_array(v.part[4], '.')) with ordinality as i (word, place)
+      order by i.place
+    )
+  end collate "C"
+  from regexp_match(
+    p_version,
+    '^(0|[1-9]\d{0,19})\.(0|[1-9]\d{0,19})\.(0|[1-9]\d{0,19})'
+    '(?:-((?:0|[1-9]\d{0,19}|\d*[A-Za-z-][0-9A-Za-z-]*)(?:\.(?:0|[1-9]\d{0,19}|\d*[A-Za-z-][0-9A-Za-z-]*))*))?'
+    '(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$'
+  ) as v (part)
+  where v.part is not null;
+$$;
+comment on function private.version_order is
+  'What semantic versions compare by (semver.org, section 11); null for a text that is none. For the functions below.';
+grant execute on function private.version_order to authenticated, service_role;
+
 create table public.worker_releases (
   id uuid primary key default gen_random_uuid(),
-  version text not null unique check (version ~ '^\d+\.\d+\.\d+'),
+  version text not null unique check (private.version_order(version) is not null),
   release_notes text,
   released_at timestamptz not null default now()
 );
 comment on table public.worker_releases is 'Released versions of Tendril.';
 comment on column public.worker_releases.version is 'Semantic version.';
+
+create function public.newest_worker_release()
+returns public.worker_releases
+language sql stable set search_path = ''
+as $$
+  select r.* from public.worker_releases as r
+  order by private.version_order(r.version) collate "C" desc, r.released_at desc
+  limit 1;
+$$;
+comment on function public.newest_worker_release is
+  'The release with the highest version, a pre-release below the version that it leads to. For authenticated.';
+grant execute on function public.newest_worker_release to authenticated, service_role;
+
+--------------------------------------------------------------------------------------------------
+-- Tendrils
+--------------------------------------------------------------------------------------------------
 
 create table public.workers (
   id uuid primary key references auth.users (id) on delete restrict,
@@ -20,6 +65,7 @@ create table public.workers (
   version text,
   release_id uuid references public.worker_releases (id) on delete set null,
   last_heartbeat timestamptz,
+  drain_requested_at timestamptz,
   created_at timestamptz not null default now(),
   removed_at timestamptz
 );
@@ -28,10 +74,24 @@ comment on column public.workers.id is 'The Tendril''s own auth user.';
 comment on column public.workers.user_id is 'The owner, whose accounts'' jobs it may run.';
 comment on column public.workers.token_hash is
   'SHA-256 of a token with 192 random bits: tells which token is in use and proves nothing.';
+comment on column public.workers.drain_requested_at is 'Its owner wants it to end; until it has, it claims nothing.';
 comment on column public.workers.removed_at is 'Removed ones stay, because jobs name them.';
+create unique index workers_user_id_name_key on public.workers (user_id, name) where removed_at is null;
 create index workers_user_id_idx on public.workers (user_id);
 create index workers_heard_of_idx on public.workers (last_heartbeat) where status <> 'OFFLINE';
 create index workers_release_id_idx on public.workers (release_id);
+
+create function public.is_outdated(p_worker public.workers)
+returns boolean
+language sql stable set search_path = ''
+as $$
+  select private.version_order(p_worker.version) < private.version_order(r.version) collate "C"
+  from public.newest_worker_release() as r;
+$$;
+comment on function public.is_outdated is
+  'Whether there is a newer release of Tendril; null while its version or the releases are unknown. A computed field: '
+  'select=*,is_outdated. For whoever sees the Tendril.';
+grant execute on function public.is_outdated to authenticated, service_role;
 
 create function private.heartbeat_interval()
 returns interval
@@ -49,14 +109,22 @@ comment on function private.lease_duration is 'A Tendril unheard of for so long 
 -- Registration
 --------------------------------------------------------------------------------------------------
 
+create function private.new_tendril_token(p_worker_id uuid)
+returns text
+language sql volatile set search_path = ''
+as $$
+  -- the bcrypt hash takes 72 bytes at most: 3 + 36 + 1 + 32 stays just within
+  select 'vt_' || p_worker_id || '_' || translate(encode(extensions.gen_random_bytes(24), 'base64'), '+/', '-_');
+$$;
+comment on function private.new_tendril_token is 'A token that nobody has seen. For the functions that make and rotate.';
+
 create function private.make_tendril(p_owner uuid, p_name text, p_mode public.worker_mode)
 returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_id constant uuid := gen_random_uuid();
-  -- the bcrypt hash takes 72 bytes at most: 3 + 36 + 1 + 32 stays just within
-  v_token constant text := 'vt_' || v_id || '_' || translate(encode(extensions.gen_random_bytes(24), 'base64'), '+/', '-_');
+  v_token constant text := private.new_tendril_token(v_id);
   v_email constant text := v_id || '@tendril.invalid';
 begin
   if coalesce(p_name, '') = '' then
@@ -143,6 +211,50 @@ comment on function private.tg_workers__remove_auth_user is 'A Tendril that goes
 create trigger remove_auth_user
 after delete on public.workers
 for each row execute function private.tg_workers__remove_auth_user();
+
+create function private.tg_auth_users__keep_tendril()
+returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+  perform private.raise_error('not_allowed', 'change how a Tendril signs in: rotate its token');
+  return new;
+end;
+$$;
+comment on function private.tg_auth_users__keep_tendril is
+  'Keeps Auth from giving a Tendril another password or a real address: whoever holds a stolen token could stay by them.';
+
+create trigger vintner_keep_tendril
+before update of email, phone, encrypted_password, email_change, phone_change on auth.users
+for each row
+when (
+  old.raw_app_meta_data ->> 'kind' = 'tendril'
+  and current_user = 'supabase_auth_admin'
+  and (new.email, new.phone, new.encrypted_password, new.email_change, new.phone_change)
+    is distinct from (old.email, old.phone, old.encrypted_password, old.email_change, old.phone_change)
+)
+execute function private.tg_auth_users__keep_tendril();
+
+create function private.check_session()
+returns void
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_session_id constant text := auth.jwt() ->> 'session_id';
+begin
+  if v_session_id is not null and not exists (
+    select from auth.sessions as s
+    where s.id = case
+      when v_session_id ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then v_session_id::uuid
+    end
+  ) then
+    perform private.raise_error('not_signed_in');
+  end if;
+end;
+$$;
+comment on function private.check_session is
+  'Refuses an access token whose session has ended. Such a token holds for up to an hour; what Tendrils may do must end '
+  'with their session. For every function of theirs.';
 
 --------------------------------------------------------------------------------------------------
 -- Who may do what

@@ -192,6 +192,7 @@ as $$
 declare
   v_worker public.workers;
 begin
+  perform private.check_session();
   select * into v_worker from public.workers
   where id = private.current_user_id() and removed_at is null;
   if not found then
@@ -200,7 +201,7 @@ begin
   return v_worker;
 end;
 $$;
-comment on function private.current_worker is 'The Tendril that is calling; refuses anyone else.';
+comment on function private.current_worker is 'The Tendril that is calling; refuses anyone else, and ended sessions.';
 
 create function private.held_job(p_job_id uuid, p_attempt integer)
 returns public.provision_jobs
@@ -209,6 +210,7 @@ as $$
 declare
   v_job public.provision_jobs;
 begin
+  perform private.check_session();
   select * into v_job from public.provision_jobs
   where id = p_job_id
     and worker_id = private.current_user_id()
@@ -231,14 +233,17 @@ returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_worker constant public.workers := private.current_worker();
+  v_worker public.workers := private.current_worker();
 begin
   update public.workers
   set last_heartbeat = now(),
-      status = p_status,
+      status = case when p_status = 'ONLINE' and drain_requested_at is not null then 'DRAINING' else p_status end,
+      -- a Tendril that has ended has drained
+      drain_requested_at = case when p_status <> 'OFFLINE' then drain_requested_at end,
       version = p_version,
       release_id = (select r.id from public.worker_releases as r where r.version = p_version)
-  where id = v_worker.id;
+  where id = v_worker.id
+  returning * into v_worker;
   -- what it claimed and no longer runs was lost with an earlier process of it; a claim whose answer
   -- is still under way is not
   if not private.lose_jobs(v_worker.id, case
@@ -266,7 +271,9 @@ begin
         select from public.provision_jobs as j
         where j.id = r.id and j.worker_id = v_worker.id and j.status in ('CLAIMED', 'PROCESSING')
       )
-    )
+    ),
+    'drain', v_worker.drain_requested_at is not null,
+    'newer_version', case when public.is_outdated(v_worker) then (public.newest_worker_release()).version end
   );
 end;
 $$;
@@ -283,5 +290,6 @@ language sql volatile set search_path = ''
 as $$ select private.heartbeat(p_version, p_status, p_running_job_ids) $$;
 comment on function public.heartbeat is
   'A Tendril''s sign of life, naming the jobs it runs; renews their leases. Answers interval_seconds, lease_seconds, '
-  'cancel_job_ids (stop these) and lost_job_ids (no longer its own). For Tendrils.';
+  'cancel_job_ids (stop these), lost_job_ids (no longer its own), drain (claim nothing more, finish, and end) and '
+  'newer_version (of Tendril, or null). For Tendrils.';
 grant execute on function public.heartbeat to authenticated;

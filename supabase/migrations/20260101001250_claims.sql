@@ -62,6 +62,7 @@ declare
   v_job_id uuid;
   v_job public.provision_jobs;
 begin
+  perform private.check_session();
   perform private.sweep();
   select * into v_worker from public.workers
   where id = p_worker_id and id = private.current_user_id() and removed_at is null;
@@ -175,6 +176,7 @@ begin
   if p_status is null or p_status not in ('SUCCESS', 'FAILED', 'CANCELLED') then
     perform private.raise_error('invalid_input', 'A job ends as SUCCESS, FAILED or CANCELLED.');
   end if;
+  perform private.check_session();
   select * into v_job from public.provision_jobs
   where id = p_job_id and worker_id = private.current_user_id() and attempt = p_attempt
   for update;

@@ -97,7 +97,7 @@ declare
   v_id uuid;
 begin
   perform tests.act_as(p_owner);
-  v_id := public.register_tendril('t', p_mode) ->> 'worker_id';
+  v_id := public.register_tendril('t-' || gen_random_uuid(), p_mode) ->> 'worker_id';
   perform tests.act_as(v_id);
   perform public.heartbeat('0.1.0');
   perform tests.act_as_owner();

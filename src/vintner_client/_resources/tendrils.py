@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from uuid import UUID
 
 from vintner_client._resources._base import Resource
 from vintner_client._transport import parse
@@ -28,6 +29,33 @@ class Tendrils(Resource):
         """
         answer = await self._transport.rpc("register_tendril", name=name, mode=str(mode))
         return parse(RegisteredTendril, answer)
+
+    async def rotate_token(self, tendril_id: UUID, /) -> RegisteredTendril:
+        """Gives a Tendril of the caller's a new token, which is shown this once.
+
+        The old one no longer holds, nor does any session from it, and jobs that run are lost.
+
+        Raises:
+            NotFound: the caller has no such Tendril.
+        """
+        answer = await self._transport.rpc("rotate_tendril_token", worker_id=str(tendril_id))
+        return parse(RegisteredTendril, answer)
+
+    async def drain(self, tendril_id: UUID, /) -> Tendril:
+        """Lets a Tendril finish what it has and end; it claims nothing more from now on.
+
+        Raises:
+            NotFound: the caller has no such Tendril.
+        """
+        return parse(Tendril, await self._transport.rpc("drain_tendril", worker_id=str(tendril_id)))
+
+    async def remove(self, tendril_id: UUID, /) -> None:
+        """Removes a Tendril for good; jobs that it runs are lost.
+
+        Raises:
+            NotFound: the caller has no such Tendril.
+        """
+        await self._transport.rpc("remove_tendril", worker_id=str(tendril_id))
 
     async def list(self) -> builtins.list[Tendril]:
         """The caller's Tendrils that are not removed, by name."""

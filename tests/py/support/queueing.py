@@ -22,7 +22,7 @@ with made as (
   returning id
 )
 insert into public.workers (id, user_id, name, mode, status, token_hash, last_heartbeat)
-select id, %s, 'tendril', %s, 'ONLINE', 'x', now() from made
+select id, %s, 'tendril-' || id, %s, 'ONLINE', 'x', now() from made
 returning id
 """
 """Without a password, whose hash would take longer than a whole test."""
