@@ -8,7 +8,7 @@ TYPES := src/vintner_client/types.py
 PIN := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-annotate --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo test test-sql test-pg16 soak bench-sql lint types docs-schema lock clean
+.PHONY: help setup up down demo test test-sql test-pg16 soak bench-sql lint types sync docs-schema lock clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,12 +48,15 @@ $(BENCH)/.installed: bench/requirements.lock pyproject.toml scripts/make-venv
 	@touch $@
 
 lint: setup ## Check style, types and the direction of imports
-	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && $(BIN)/mypy --no-error-summary && $(BIN)/lint-imports --no-cache >/dev/null || { $(BIN)/lint-imports --no-cache; exit 1; }
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && $(BIN)/mypy --no-error-summary && $(BIN)/python scripts/generate_sync.py --check && $(BIN)/lint-imports --no-cache >/dev/null || { $(BIN)/lint-imports --no-cache; exit 1; }
 
 types: setup ## Generate the client's types from the local stack's database
 	@$(BIN)/vintner-local up >/dev/null
 	@$(BIN)/vintner-local supabase gen types --lang python --schema public,cloud > $(TYPES).new
 	@mv $(TYPES).new $(TYPES)
+
+sync: setup ## Write the sync client from the async one
+	@$(BIN)/python scripts/generate_sync.py
 
 docs-schema: setup ## Write docs/schema.md, the reference of the database
 	@$(BIN)/python scripts/schema_reference.py

@@ -111,7 +111,7 @@ def print_chunk(chunk: LogChunk) -> None:
 async def _hint_at_tendrils(client: AsyncVintner) -> None:
     from vintner_client.models import WorkerStatus
 
-    tendrils = await client.tendrils.list()
+    tendrils = await client.tendrils.list().all()
     if any(tendril.status is WorkerStatus.ONLINE for tendril in tendrils):
         return
     if tendrils:

@@ -36,9 +36,9 @@ async def vine_named(client: AsyncVintner, name: str) -> Vine:
     project, _, stage = name.partition("/")
     if stage and stage not in list(EnvironmentStage):
         raise GrapeError(f'There is no stage "{stage}".', f"Stages: {', '.join(EnvironmentStage)}.")
-    found = await client.vines.find(
+    found = await client.vines.list(
         project_name=project, environment_stage=EnvironmentStage(stage) if stage else None
-    )
+    ).all()
     # a destroyed vine is a record: it does not stand in the way of one that took its place
     found = [vine for vine in found if vine.status is not VineStatus.DESTROYED] or found
     if len(found) > 1 and len({vine.label for vine in found}) == len(found):
@@ -52,7 +52,7 @@ async def vineyard_named(client: AsyncVintner, name: str) -> Vineyard:
     return await _named(
         name,
         client.vineyards.get,
-        lambda: client.vineyards.find(name=name),
+        lambda: client.vineyards.list(name=name).all(),
         "vineyard",
         "grape vineyard list shows them.",
     )
@@ -63,7 +63,7 @@ async def identity_named(client: AsyncVintner, name: str) -> CloudIdentity:
     return await _named(
         name,
         client.identities.get,
-        lambda: client.identities.find(name=name),
+        lambda: client.identities.list(name=name).all(),
         "cloud identity",
         "grape identity list shows them.",
     )
@@ -89,10 +89,10 @@ async def job_named(client: AsyncVintner, name: str) -> Job:
         raise GrapeError(
             f"There is no job and no vine {name}.", "grape status lists them."
         ) from None
-    newest = await client.jobs.list(vine_id=vine.id, limit=1)
-    if not newest:
+    newest = await client.jobs.list(vine_id=vine.id).first()
+    if newest is None:
         raise GrapeError(f"{vine.label} has had no job.", f"Start one with: grape plan {name}")
-    return newest[0]
+    return newest
 
 
 def as_id(name: str) -> UUID | None:

@@ -1,11 +1,13 @@
 """The typed client library of Vintner.
 
-    async with AsyncVintner.from_env() as client:
-        await client.auth.sign_in(email=email, password=password)
-        vine = (await client.vines.find(project_name="shop"))[0]
-        job = await client.vines.harvest(vine.id)
-        async for chunk in client.jobs.follow_logs(job.id):
+    with Vintner.from_env() as client:
+        client.auth.sign_in(email=email, password=password)
+        vine = client.vines.list(project_name="shop").first()
+        job = client.vines.harvest(vine.id)
+        for chunk in client.jobs.follow_logs(job.id):
             print(chunk.log_chunk, end="")
+
+`AsyncVintner` is the same with `async` and `await`.
 
 Public are the names below, `vintner_client.errors` and `vintner_client.models`; modules whose name
 starts with `_` are not. The library reads no files; it speaks to PostgREST, Auth and Realtime of a
@@ -13,8 +15,19 @@ Supabase project that has Vintner's migrations.
 """
 
 from vintner_client import errors, models
-from vintner_client._auth import Session
-from vintner_client._client import AsyncVintner
+from vintner_client._async.client import AsyncVintner
+from vintner_client._session import Session
+from vintner_client._sync.client import Vintner
+from vintner_client._unset import UNSET, Unset
 from vintner_client.errors import VintnerError
 
-__all__ = ["AsyncVintner", "Session", "VintnerError", "errors", "models"]
+__all__ = [
+    "UNSET",
+    "AsyncVintner",
+    "Session",
+    "Unset",
+    "Vintner",
+    "VintnerError",
+    "errors",
+    "models",
+]

@@ -15,6 +15,9 @@ import httpx
 
 from vintner_client import errors
 
+REQUEST_ID = "sb-request-id"
+"""The header in which Supabase's gateway names a request."""
+
 SIGN_IN = "Sign in and try again."
 MIGRATE = "Apply Vintner's migrations to the project (supabase db push), or update this client."
 WAIT = "Wait a moment and try again."
@@ -50,6 +53,12 @@ def error_from(response: httpx.Response) -> errors.VintnerError:
     Args:
         response: an answer whose status is not a success and whose body has been read.
     """
+    error = _meaning(response)
+    error.request_id = response.headers.get(REQUEST_ID)
+    return error
+
+
+def _meaning(response: httpx.Response) -> errors.VintnerError:
     body = _body(response)
     status = response.status_code
     message = str(body.get("message") or body.get("msg") or body.get("error_description") or "")

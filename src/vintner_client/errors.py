@@ -15,19 +15,31 @@ class VintnerError(Exception):
         hint: what to do next; may be empty.
         code: the rule's machine code (`vine_busy`), or PostgreSQL's, PostgREST's or Auth's own.
         status: the HTTP status of the answer; None where there was no answer.
+        request_id: what the server calls the request in its own logs, where it says so.
     """
 
     def __init__(
-        self, message: str, *, hint: str = "", code: str | None = None, status: int | None = None
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        code: str | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.code = code
         self.status = status
+        self.request_id = request_id
 
     def __str__(self) -> str:
-        return " ".join(f"{self.message} {self.hint}".split())
+        """All of it in one line."""
+        known = {"code": self.code, "status": self.status, "request": self.request_id}
+        details = ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
+        text = f"{self.message} {self.hint} {f'({details})' if details else ''}"
+        return " ".join(text.split())
 
 
 class ConnectionFailed(VintnerError):

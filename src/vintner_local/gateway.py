@@ -6,6 +6,7 @@ The answers to a missing or wrong key are those of Supabase's own gateway.
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -103,6 +104,7 @@ async def _cors(request: web.Request, handler: Handler) -> web.StreamResponse:
     else:
         response = await handler(request)
     if not response.prepared:
+        response.headers["sb-request-id"] = str(uuid.uuid4())
         response.headers["Access-Control-Allow-Origin"] = "*"
         response.headers["Access-Control-Expose-Headers"] = CORS_EXPOSED
     return response

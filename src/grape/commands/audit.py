@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 async def audit(client: AsyncVintner, vine: str, as_json: bool) -> None:
     """Show what happened to a vine."""
     found = await vine_named(client, vine)
-    entries = await client.audit.list(vine_id=found.id)
+    entries = await client.audit.list(vine_id=found.id).all()
     brief = is_terminal() and not as_json
     rows = [
         {

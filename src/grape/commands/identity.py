@@ -61,7 +61,7 @@ async def list_(client: AsyncVintner, as_json: bool) -> None:
             "is_verified": found.is_verified,
             "created_at": found.created_at,
         }
-        for found in await client.identities.list()
+        async for found in client.identities.list()
     ]
     empty = "No cloud identity yet. Make one: grape identity create NAME --provider PROVIDER"
     write_rows(rows, as_json=as_json, empty=empty)

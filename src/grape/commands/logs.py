@@ -25,7 +25,7 @@ async def logs(client: AsyncVintner, job: str, is_followed: bool) -> int:
     """
     found = await job_named(client, job)
     if not is_followed:
-        for chunk in await client.jobs.logs(found.id):
+        async for chunk in client.jobs.logs(found.id):
             print_chunk(chunk)
         return 0
     vine = await client.vines.get(found.vine_id) if found.vine_id else None

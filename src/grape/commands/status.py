@@ -42,7 +42,7 @@ async def status(client: AsyncVintner, vine: str | None, as_json: bool) -> None:
     shown = {
         "vine": _vine(found),
         "components": _components(await client.vines.components(found.id)),
-        "jobs": [_job(job) for job in await client.jobs.list(vine_id=found.id, limit=NEWEST_JOBS)],
+        "jobs": [_job(job) for job in await client.jobs.list(vine_id=found.id).take(NEWEST_JOBS)],
     }
     if as_json:
         write_json(shown)
@@ -53,10 +53,10 @@ async def status(client: AsyncVintner, vine: str | None, as_json: bool) -> None:
 
 
 async def _list(client: AsyncVintner, as_json: bool) -> None:
-    names = {vineyard.id: vineyard.name for vineyard in await client.vineyards.list()}
+    names = {vineyard.id: vineyard.name async for vineyard in client.vineyards.list()}
     rows = [
         {**_vine(vine), "vineyard": names.get(vine.vineyard_id)}
-        for vine in await client.vines.list()
+        async for vine in client.vines.list()
     ]
     if is_terminal() and not as_json:
         order = ("project_name", "environment_stage", "status", "region", "vineyard", "updated_at")

@@ -80,7 +80,7 @@ async def list_(client: AsyncVintner, as_json: bool) -> None:
             "last_heartbeat": found.last_heartbeat,
             "created_at": found.created_at,
         }
-        for found in await client.tendrils.list()
+        async for found in client.tendrils.list()
     ]
     empty = "No Tendril yet. Make one: grape tendril register NAME"
     write_rows(rows, as_json=as_json, empty=empty)

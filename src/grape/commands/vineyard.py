@@ -42,6 +42,6 @@ async def list_(client: AsyncVintner, as_json: bool) -> None:
             "description": found.description,
             "created_at": found.created_at,
         }
-        for found in await client.vineyards.list()
+        async for found in client.vineyards.list()
     ]
     write_rows(rows, as_json=as_json, empty="No vineyard yet. Make one: grape vineyard create NAME")

@@ -17,11 +17,12 @@ from enum import Enum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from vintner_client._auth import Auth
 from vintner_client.errors import VintnerError
 
 if TYPE_CHECKING:
     from realtime import AsyncRealtimeClient
+
+    from vintner_client._live.entry import TokenSource
 
 TOKEN_CHECK_INTERVAL = 1.0
 SUBSCRIBE_TIMEOUT = 20.0
@@ -78,7 +79,7 @@ class Changes:
         watches: what is wanted.
     """
 
-    def __init__(self, url: str, key: str, auth: Auth, watches: Sequence[Watch]) -> None:
+    def __init__(self, url: str, key: str, auth: TokenSource, watches: Sequence[Watch]) -> None:
         self._url = f"{url}/realtime/v1"
         self._key = key
         self._auth = auth
@@ -144,7 +145,7 @@ class _Connection:
         self._client: AsyncRealtimeClient | None = None
         self._token: str | None = None
 
-    async def open(self, url: str, key: str, auth: Auth, watches: Sequence[Watch]) -> None:
+    async def open(self, url: str, key: str, auth: TokenSource, watches: Sequence[Watch]) -> None:
         """Connects, joins, and waits until the server says that it listens to the database.
 
         Raises:
@@ -172,7 +173,7 @@ class _Connection:
         if self._broken.is_set():
             raise ConnectionError("the channel was refused")
 
-    async def keep(self, auth: Auth) -> None:
+    async def keep(self, auth: TokenSource) -> None:
         """Renews the socket's token when the session does; returns when the connection breaks."""
         assert self._client is not None
         while not self._broken.is_set():

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
-from typing import Protocol
 from uuid import UUID
 
 from vintner_client._live.changes import Change, Changes, Watch
-from vintner_client._transport import parse
+from vintner_client._live.entry import JobReader
+from vintner_client._parsing import parse
 from vintner_client.errors import ConnectionFailed, ServerFailed
-from vintner_client.models import Job, JobStatus, LogChunk
+from vintner_client.models import JobStatus, LogChunk
 
 REFETCH_INTERVAL = 5.0
 """Seconds after which the table is asked in any case: servers drop changes without a word."""
@@ -24,14 +24,6 @@ PATIENCE = 60.0
 
 JOBS = "provision_jobs"
 LOGS = "provision_job_logs"
-
-
-class JobReader(Protocol):
-    """What is asked for jobs and logs."""
-
-    async def get(self, job_id: UUID, /) -> Job: ...
-
-    async def logs(self, job_id: UUID, /, *, from_seq: int) -> list[LogChunk]: ...
 
 
 class Merge:
@@ -84,7 +76,7 @@ async def follow(
             try:
                 # the job first: once it has ended, the log that is read afterwards is complete
                 job = await jobs.get(job_id)
-                chunks = await jobs.logs(job_id, from_seq=merge.next_seq)
+                chunks = await jobs.logs(job_id, merge.next_seq)
             except (ConnectionFailed, ServerFailed):
                 if answered_at is None or time.monotonic() - answered_at > PATIENCE:
                     raise

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from support.people import client_of, sign_up, tendril_of
+from support._async.people import client_of, sign_up, tendril_of
 from vintner_client import AsyncVintner
 from vintner_local.pytest_plugin import SupabaseStack
 

@@ -181,7 +181,7 @@ def test_a_database_answer_becomes_one_error(
     error = error_from(answer(status, body))
 
     assert type(error) is kind
-    assert str(error) == text
+    assert f"{error.message} {error.hint}".strip() == text
     assert error.status == status
 
 

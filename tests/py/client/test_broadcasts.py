@@ -12,7 +12,7 @@ import pytest
 from realtime import AsyncRealtimeChannel, AsyncRealtimeClient
 from realtime.types import RealtimeChannelOptions
 
-from support.people import plant
+from support._async.people import plant
 from support.waiting import until
 from vintner_client import AsyncVintner
 from vintner_client.models import Job, NewLogChunk, StreamType
@@ -90,7 +90,7 @@ async def test_members_hear_a_log_batch_in_one_message(
         await tendril.lease.append_logs(job, [chunk(1, "one\n"), chunk(2, "two\n")])
         await tendril.lease.append_logs(job, [chunk(2, "two\n"), chunk(3, "three\n")])
         await until(lambda: len(member.heard) == len(holder.heard) == 2)
-    stored = {log.seq: log for log in await ann.jobs.logs(job.id)}
+    stored = {log.seq: log for log in await ann.jobs.logs(job.id).all()}
     for (event, payload), seqs in zip(member.heard, [[1, 2], [3]], strict=True):
         assert (event, UUID(payload["job_id"])) == ("log", job.id)
         assert [sent["seq"] for sent in payload["chunks"]] == seqs

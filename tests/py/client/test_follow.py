@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from support.people import PASSWORD, client_of, plant
+from support._async.people import PASSWORD, client_of, plant
 from support.proxy import Proxy, proxy_to
 from support.waiting import until
 from vintner_client import AsyncVintner, errors

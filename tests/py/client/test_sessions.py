@@ -9,7 +9,7 @@ from uuid import UUID
 import jwt
 import pytest
 
-from support.people import PASSWORD, client_of, new_email, plant, sign_up
+from support._async.people import PASSWORD, client_of, new_email, plant, sign_up
 from vintner_client import AsyncVintner, Session, errors
 from vintner_local.pytest_plugin import SupabaseStack
 
@@ -59,7 +59,7 @@ async def test_a_session_is_kept_between_processes(
         key=supabase_stack.publishable_key,
         session=Session.model_validate_json(kept),
     ) as later:
-        assert [found.name for found in await later.vineyards.list()] == ["mine"]
+        assert [found.name for found in await later.vineyards.list().all()] == ["mine"]
 
 
 def test_a_session_does_not_show_its_tokens() -> None:
@@ -86,7 +86,7 @@ async def test_a_stale_session_is_renewed_once_for_all(
         session=stale,
         on_session=seen.append,
     ) as client:
-        await asyncio.gather(*(client.vineyards.list() for _ in range(5)))
+        await asyncio.gather(*(client.vineyards.list().all() for _ in range(5)))
 
     assert len(seen) == 1
     assert seen[0] is not None
@@ -132,7 +132,7 @@ async def test_a_session_that_cannot_be_renewed_ends(
         on_session=seen.append,
     ) as client:
         with pytest.raises(errors.NotSignedIn):
-            await client.vineyards.list()
+            await client.vineyards.list().all()
         assert client.auth.session is None
     assert seen == [None]
 
@@ -144,7 +144,7 @@ async def test_a_tendril_signs_in_with_its_token(ann: AsyncVintner, anyone: Asyn
 
     assert anyone.auth.user_id == made.worker_id
     assert made.token.get_secret_value() not in repr(made)
-    assert [found.name for found in await ann.tendrils.list()] == ["cellar"]
+    assert [found.name for found in await ann.tendrils.list().all()] == ["cellar"]
 
 
 @pytest.mark.parametrize("spoil", [lambda token: token[:-1] + "!", lambda _: "vt_nonsense"])
@@ -177,8 +177,8 @@ async def test_two_clients_in_one_process_share_nothing(
 ) -> None:
     vine = await plant(ann)
 
-    assert [found.id for found in await ann.vines.list()] == [vine.id]
-    assert await bob.vines.list() == []
+    assert [found.id for found in await ann.vines.list().all()] == [vine.id]
+    assert await bob.vines.list().all() == []
     with pytest.raises(errors.NotFound):
         await bob.vines.get(vine.id)
     with pytest.raises(errors.NotFound):
@@ -188,7 +188,7 @@ async def test_two_clients_in_one_process_share_nothing(
 async def test_a_wrong_key_is_its_own_error(supabase_stack: SupabaseStack) -> None:
     async with AsyncVintner(url=supabase_stack.url, key="sb_publishable_wrong") as client:
         with pytest.raises(errors.WrongKey):
-            await client.vineyards.list()
+            await client.vineyards.list().all()
         with pytest.raises(errors.WrongKey):
             await client.auth.sign_in(email=new_email(), password=PASSWORD)
 
@@ -196,7 +196,7 @@ async def test_a_wrong_key_is_its_own_error(supabase_stack: SupabaseStack) -> No
 async def test_a_stack_that_is_not_there_is_told(unused_tcp_port: int) -> None:
     async with AsyncVintner(url=f"http://127.0.0.1:{unused_tcp_port}", key="any") as client:
         with pytest.raises(errors.ConnectionFailed, match="cannot be reached"):
-            await client.vineyards.list()
+            await client.vineyards.list().all()
         with pytest.raises(errors.ConnectionFailed, match="cannot be reached"):
             await client.auth.sign_in(email=new_email(), password=PASSWORD)
 
@@ -205,7 +205,7 @@ async def test_a_closed_client_says_so(supabase_stack: SupabaseStack) -> None:
     client = client_of(supabase_stack)
     await client.close()
     with pytest.raises(errors.ClientClosed):
-        await client.vineyards.list()
+        await client.vineyards.list().all()
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:54321", "ftp://example.com", "http://"])

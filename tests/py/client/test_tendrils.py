@@ -8,7 +8,7 @@ import httpx
 import psycopg
 import pytest
 
-from support.people import client_of, plant
+from support._async.people import client_of, plant
 from vintner_client import AsyncVintner, errors
 from vintner_client.models import JobStatus, WorkerStatus
 from vintner_local.pytest_plugin import SupabaseStack
@@ -42,7 +42,7 @@ async def test_a_new_token_cuts_off_the_old_one(
 
 async def test_a_removed_one_is_gone(ann: AsyncVintner, tendril: AsyncVintner) -> None:
     await ann.tendrils.remove(tendril.auth.user_id)
-    assert await ann.tendrils.list() == []
+    assert await ann.tendrils.list().all() == []
     with pytest.raises(errors.WrongCredentials):
         await tendril.lease.heartbeat(version="1.0.0")
     # its name is free again

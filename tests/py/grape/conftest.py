@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from support.people import PASSWORD, client_of, new_email
+from support._async.people import PASSWORD, client_of, new_email
 from vintner_local.pytest_plugin import SupabaseStack
 
 PROGRAM = str(Path(sys.executable).with_name("grape"))

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from support.people import PASSWORD, client_of, tendril_of
+from support._async.people import PASSWORD, client_of, tendril_of
 from vintner_client import AsyncVintner
 from vintner_client.models import Job, JobStatus, NewLogChunk, StreamType
 from vintner_local.pytest_plugin import SupabaseStack

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from grape.cli import COMMANDS
-from support.people import PASSWORD, new_email
+from support._async.people import PASSWORD, new_email
 from vintner_local.pytest_plugin import SupabaseStack
 
 from .conftest import Grape

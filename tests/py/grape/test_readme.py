@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.people import PASSWORD
+from support._async.people import PASSWORD
 
 from .conftest import Grape
 

@@ -10,8 +10,8 @@ import httpx
 import psycopg
 import pytest
 
+from support._async.people import client_of, sign_up
 from support.leaks import logs_with, tables_with
-from support.people import client_of, sign_up
 from vintner_client import AsyncVintner
 from vintner_client.errors import InvalidInput
 from vintner_client.models import JobStatus, NewLogChunk, StreamType

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 
-from support.people import PASSWORD, new_email
+from support._async.people import PASSWORD, new_email
 from vintner_local.pytest_plugin import SupabaseStack
 
 

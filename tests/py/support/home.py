@@ -5,7 +5,7 @@ from uuid import UUID
 
 import psycopg
 
-from support.people import sign_up
+from support._async.people import sign_up
 from support.waiting import until
 from vintner_client import AsyncVintner
 from vintner_client.models import Job, JobStatus, Vine, WorkerStatus
@@ -59,11 +59,11 @@ class Home:
 
     async def has_tendril(self, status: WorkerStatus) -> bool:
         """Whether a Tendril of this user's has this status."""
-        return any(tendril.status is status for tendril in await self.client.tendrils.list())
+        return any(tendril.status is status for tendril in await self.client.tendrils.list().all())
 
     async def log(self, job: Job) -> str:
         """The whole log, after a check that no chunk is missing."""
-        chunks = await self.client.jobs.logs(job.id)
+        chunks = await self.client.jobs.logs(job.id).all()
         assert [chunk.seq for chunk in chunks] == list(range(1, len(chunks) + 1))
         return "".join(chunk.log_chunk for chunk in chunks)
 

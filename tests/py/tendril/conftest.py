@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from support._async.people import client_of
 from support.faulty import Faulty, faulty_front
 from support.home import Home
-from support.people import client_of
 from support.proxy import Proxy, proxy_to
 from support.tendrils import COMMAND, BuildGate, Gate, StartTendril, Tendril
 from vintner_local.pytest_plugin import SupabaseStack

@@ -87,7 +87,7 @@ async def test_a_vine_from_plan_to_destroy(
 
     tendril.signal(signal.SIGTERM)
     assert await tendril.status() == 0
-    assert (await client.tendrils.list())[0].status is WorkerStatus.OFFLINE
+    assert (await client.tendrils.list().all())[0].status is WorkerStatus.OFFLINE
     assert "claimed DEPLOY job" in tendril.text
     assert token not in tendril.text
     assert SECRET not in tendril.text

@@ -38,7 +38,7 @@ async def test_one_that_its_owner_drains_finishes_and_ends(
     assert await tendril.status() == 0
     assert (await home.client.jobs.get(jobs[0].id)).status is JobStatus.SUCCESS
     assert (await home.client.jobs.get(jobs[1].id)).status is JobStatus.QUEUED
-    assert (await home.client.tendrils.list())[0].status is WorkerStatus.OFFLINE
+    assert (await home.client.tendrils.list().all())[0].status is WorkerStatus.OFFLINE
     assert tendril.text.count("told to drain") == 1
     assert tendril.text.count(f"Tendril {release} is out") == 1
 

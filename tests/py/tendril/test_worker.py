@@ -11,9 +11,9 @@ from uuid import UUID
 
 import pytest
 
+from support._async.people import client_of
 from support.faulty import Faulty
 from support.home import Home
-from support.people import client_of
 from support.tendrils import BuildGate
 from support.waiting import until
 from tendril import outage

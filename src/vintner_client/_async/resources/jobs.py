@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
-import builtins
-from collections.abc import AsyncGenerator, Callable
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Sequence
+from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
-from postgrest import AsyncSelectRequestBuilder, CountMethod
-
-from vintner_client._resources._base import PAGE, Resource, as_uuid
-from vintner_client._transport import Transport, parse, parse_all
-from vintner_client.models import Job, LogChunk
+from vintner_client._async.resources.base import AsyncResource
+from vintner_client._async.rows import AsyncRows
+from vintner_client._async.transport import AsyncTransport
+from vintner_client._concurrency import async_sleep
+from vintner_client._parsing import as_uuid, parse
+from vintner_client._query import Query, equals
+from vintner_client.models import Job, JobStatus, JobType, LogChunk
 
 if TYPE_CHECKING:
-    from vintner_client._live.changes import Changes
+    from vintner_client._live.entry import AsyncLive
+
+Order = Literal["created_at", "-created_at"]
 
 WAIT_INTERVAL = 1.0
 
 
-class Jobs(Resource):
+class AsyncJobs(AsyncResource):
     """`client.jobs`.
 
     Args:
         transport: the way to PostgREST.
-        subscribe: opens a live subscription to changes of tables.
+        live: the way to Realtime.
     """
 
-    def __init__(self, transport: Transport, subscribe: Callable[..., Changes]) -> None:
+    def __init__(self, transport: AsyncTransport, live: AsyncLive) -> None:
         super().__init__(transport)
-        self._subscribe = subscribe
+        self._live = live
 
     async def get(self, job_id: UUID | str, /) -> Job:
         """The job of an id.
@@ -40,25 +42,31 @@ class Jobs(Resource):
         """
         return await self._one(Job, "provision_jobs", job_id, "job")
 
-    async def list(
-        self, *, vine_id: UUID | str | None = None, limit: int | None = None
-    ) -> builtins.list[Job]:
+    def list(
+        self,
+        *,
+        vine_id: UUID | str | None = None,
+        vineyard_id: UUID | str | None = None,
+        status: JobStatus | Sequence[JobStatus] | None = None,
+        job_type: JobType | Sequence[JobType] | None = None,
+        order: Order = "-created_at",
+    ) -> AsyncRows[Job]:
         """Jobs, the newest first.
 
         Args:
             vine_id: only those of this vine.
-            limit: at most so many; all by default.
+            vineyard_id: only those of this vineyard's vines.
+            status: only those of this status, or of one of several.
+            job_type: only those of this type, or of one of several.
+            order: by time; a minus before it puts the newest first.
         """
-
-        def query(builder: AsyncSelectRequestBuilder) -> AsyncSelectRequestBuilder:
-            if vine_id is not None:
-                builder = builder.eq("vine_id", str(as_uuid(vine_id)))
-            return builder.order("created_at", desc=True).order("id")
-
-        if limit is None:
-            return await self._all(Job, "provision_jobs", query)
-        builder = self._transport.table("provision_jobs").select("*")
-        return parse_all(Job, (await query(builder).limit(limit).execute()).data)
+        filters = equals(
+            vine_id=vine_id and as_uuid(vine_id),
+            vineyard_id=vineyard_id and as_uuid(vineyard_id),
+            status=status,
+            job_type=job_type,
+        )
+        return self._rows(Job, Query("provision_jobs", filters, (order, "id")))
 
     async def cancel(self, job_id: UUID | str, /) -> Job:
         """Cancels a job that has not started; asks the Tendril of a running one to stop.
@@ -69,28 +77,15 @@ class Jobs(Resource):
         """
         return parse(Job, await self._transport.rpc("cancel_job", job_id=str(as_uuid(job_id))))
 
-    async def logs(self, job_id: UUID | str, /, *, from_seq: int = 0) -> builtins.list[LogChunk]:
+    def logs(self, job_id: UUID | str, /, *, from_seq: int = 0) -> AsyncRows[LogChunk]:
         """What a job has printed so far, in order.
 
         Args:
             job_id: the job.
             from_seq: the first chunk that is wanted; 0 for all.
         """
-        chunks: builtins.list[LogChunk] = []
-        while True:
-            start = chunks[-1].seq + 1 if chunks else from_seq
-            page = await (
-                self._transport.table("provision_job_logs")
-                .select("*", count=CountMethod.exact)
-                .eq("job_id", str(as_uuid(job_id)))
-                .gte("seq", start)
-                .order("seq")
-                .limit(PAGE)
-                .execute()
-            )
-            chunks += parse_all(LogChunk, page.data)
-            if not page.data or len(page.data) >= (page.count or 0):
-                return chunks
+        filters = (*equals(job_id=as_uuid(job_id)), ("seq", f"gte.{from_seq}"))
+        return self._rows(LogChunk, Query("provision_job_logs", filters, ("seq",)))
 
     def follow_logs(
         self, job_id: UUID | str, /, *, from_seq: int = 0
@@ -109,9 +104,7 @@ class Jobs(Resource):
             NotFound: there is no such job that the caller may see.
             ConnectionFailed: the server cannot be reached, for a minute once it had been.
         """
-        from vintner_client._live.logs import follow
-
-        return follow(self, self._subscribe, as_uuid(job_id), from_seq)
+        return self._live.follow(self, as_uuid(job_id), from_seq)
 
     async def wait(self, job_id: UUID | str, /) -> Job:
         """The job, once it has ended.
@@ -123,4 +116,4 @@ class Jobs(Resource):
             job = await self.get(job_id)
             if job.status.is_final:
                 return job
-            await asyncio.sleep(WAIT_INTERVAL)
+            await async_sleep(WAIT_INTERVAL)

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from vintner_client._auth import Auth
-from vintner_client._resources._base import Resource
-from vintner_client._transport import Transport, parse
+from vintner_client._async.auth import AsyncAuth
+from vintner_client._async.resources.base import AsyncResource
+from vintner_client._async.transport import AsyncTransport
+from vintner_client._parsing import parse
 from vintner_client.models import (
     Heartbeat,
     Job,
@@ -19,14 +20,14 @@ from vintner_client.models import (
 )
 
 
-class Lease(Resource):
+class AsyncLease(AsyncResource):
     """`client.lease`, for a client that is signed in as a Tendril.
 
     Methods that take a job show its id and attempt, the fence: they raise `LeaseLost` once the
     job is no longer this Tendril's.
     """
 
-    def __init__(self, transport: Transport, auth: Auth) -> None:
+    def __init__(self, transport: AsyncTransport, auth: AsyncAuth) -> None:
         super().__init__(transport)
         self._auth = auth
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from support.people import plant
+from support._async.people import plant
 from vintner_client import AsyncVintner, errors
 from vintner_client.models import (
     Job,
@@ -61,9 +61,9 @@ async def test_a_job_goes_from_claim_to_success(ann: AsyncVintner, tendril: Asyn
     network = (await ann.vines.components(vine.id)).network
     assert network is not None
     assert network.network_id == "vpc-1"
-    log = await ann.jobs.logs(job.id)
+    log = await ann.jobs.logs(job.id).all()
     assert [(c.seq, c.log_chunk) for c in log] == [(1, "line\n"), (2, "line\n"), (3, "line\n")]
-    assert [c.seq for c in await ann.jobs.logs(job.id, from_seq=3)] == [3]
+    assert [c.seq for c in await ann.jobs.logs(job.id, from_seq=3).all()] == [3]
 
 
 async def test_a_lost_lease_is_told_at_each_call(ann: AsyncVintner, tendril: AsyncVintner) -> None:
@@ -73,15 +73,15 @@ async def test_a_lost_lease_is_told_at_each_call(ann: AsyncVintner, tendril: Asy
 
     lease = tendril.lease
     for late in (
-        lease.start_job(job),
-        lease.context(job),
-        lease.append_logs(job, [chunk(1)]),
-        lease.complete_job(job, status=JobStatus.SUCCESS),
-        lease.get_state(job),
-        lease.lock_state(job, {"ID": "1"}),
+        lambda: lease.start_job(job),
+        lambda: lease.context(job),
+        lambda: lease.append_logs(job, [chunk(1)]),
+        lambda: lease.complete_job(job, status=JobStatus.SUCCESS),
+        lambda: lease.get_state(job),
+        lambda: lease.lock_state(job, {"ID": "1"}),
     ):
         with pytest.raises(errors.LeaseLost):
-            await late
+            await late()
 
 
 async def test_another_attempt_is_another_lease(ann: AsyncVintner, tendril: AsyncVintner) -> None:

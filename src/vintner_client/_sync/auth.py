@@ -1,64 +1,25 @@
+# Made by scripts/generate_sync.py from src/vintner_client/_async/auth.py: run `make sync`.
 """Sessions: signing in, and an access token that is renewed ahead of its expiry."""
 
 from __future__ import annotations
 
-import asyncio
-import re
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import SecretStr, ValidationError
 
-from vintner_client.errors import (
-    EmailNotConfirmed,
-    InvalidInput,
-    NotSignedIn,
-    ServerFailed,
-    WrongCredentials,
-)
+from vintner_client._concurrency import SyncLock
+from vintner_client._session import TENDRIL_TOKEN, Session, session_from
+from vintner_client.errors import InvalidInput, NotSignedIn, ServerFailed, WrongCredentials
 
 if TYPE_CHECKING:
-    from supabase_auth import AsyncGoTrueClient
-    from supabase_auth.types import AuthResponse
+    from supabase_auth import SyncGoTrueClient
 
-    from vintner_client._transport import HttpClient
-
-MARGIN = timedelta(seconds=60)
-TENDRIL_TOKEN = re.compile(
-    r"vt_(?P<worker_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_[A-Za-z0-9_-]{16,}"
-)
+    from vintner_client._sync.transport import SyncHttpClient
 
 
-class Session(BaseModel):
-    """A signed-in user; `model_dump_json` and `model_validate_json` keep it between processes.
-
-    Attributes:
-        access_token: the JWT that requests speak with.
-        refresh_token: buys the next access token, once.
-        expires_at: when the access token ends, by this machine's clock.
-        lifetime: for how long the access token was made, in seconds.
-        user_id: the auth user; for a Tendril also its worker id.
-        email: the user's e-mail address, if there is one.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    access_token: str = Field(repr=False)
-    refresh_token: str = Field(repr=False)
-    expires_at: AwareDatetime
-    lifetime: float
-    user_id: uuid.UUID
-    email: str | None = None
-
-    def is_stale(self) -> bool:
-        """Whether the access token is to be renewed: a minute, or a quarter of it, is left."""
-        margin = min(MARGIN, timedelta(seconds=self.lifetime / 4))
-        return datetime.now(UTC) >= self.expires_at - margin
-
-
-class Auth:
+class SyncAuth:
     """`client.auth`: who is asking.
 
     Args:
@@ -73,7 +34,7 @@ class Auth:
         self,
         url: str,
         key: str,
-        http: HttpClient,
+        http: SyncHttpClient,
         session: Session | None,
         on_session: Callable[[Session | None], None] | None,
     ) -> None:
@@ -83,8 +44,8 @@ class Auth:
         self._session = session
         self._on_session = on_session
         self._tendril_token: SecretStr | None = None
-        self._renewing = asyncio.Lock()
-        self._gotrue: AsyncGoTrueClient | None = None
+        self._renewing = SyncLock()
+        self._gotrue: SyncGoTrueClient | None = None
 
     @property
     def session(self) -> Session | None:
@@ -100,7 +61,7 @@ class Auth:
         """
         return self._signed_in().user_id
 
-    async def sign_up(self, *, email: str, password: str) -> Session:
+    def sign_up(self, *, email: str, password: str) -> Session:
         """Makes a user and signs in.
 
         Args:
@@ -112,18 +73,18 @@ class Auth:
             InvalidInput: Auth does not accept the e-mail or the password.
             EmailNotConfirmed: the user is made, and has to follow the link in an e-mail first.
         """
-        return await self._start(email, password, is_new=True)
+        return self._start(email, password, is_new=True)
 
-    async def sign_in(self, *, email: str, password: str) -> Session:
+    def sign_in(self, *, email: str, password: str) -> Session:
         """Signs in.
 
         Raises:
             WrongCredentials: e-mail or password is wrong.
             EmailNotConfirmed: the e-mail address is not confirmed yet.
         """
-        return await self._start(email, password, is_new=False)
+        return self._start(email, password, is_new=False)
 
-    async def sign_in_tendril(self, *, token: str | SecretStr) -> Session:
+    def sign_in_tendril(self, *, token: str | SecretStr) -> Session:
         """Signs in as a Tendril; a session that ends is replaced by a new one from the token.
 
         Args:
@@ -143,25 +104,25 @@ class Auth:
             raise refused
         email = f"{found['worker_id']}@tendril.invalid"
         try:
-            session = await self._start(email, secret.get_secret_value(), is_new=False)
+            session = self._start(email, secret.get_secret_value(), is_new=False)
         except WrongCredentials as error:
             raise refused from error
         self._tendril_token = secret
         return session
 
-    async def sign_out(self) -> None:
+    def sign_out(self) -> None:
         """Ends this session, here and on the server; other sessions of the user stay."""
         session, self._tendril_token = self._session, None
         if session is None:
             return
         try:
-            await self._api().admin.sign_out(session.access_token, "local")
+            self._api().admin.sign_out(session.access_token, "local")
         except NotSignedIn:
             pass  # it has ended already
         finally:
             self._set(None)
 
-    async def access_token(self, fresh: bool = False) -> str | None:
+    def access_token(self, fresh: bool = False) -> str | None:
         """The access token, renewed if it is about to end; None without a session.
 
         Args:
@@ -175,36 +136,36 @@ class Auth:
             return None
         if not (fresh or before.is_stale()):
             return before.access_token
-        async with self._renewing:
+        with self._renewing:
             # another task may have renewed it while this one waited
             if self._session is before:
-                await self._renew(before)
+                self._renew(before)
         return self._session.access_token if self._session else None
 
-    async def _renew(self, session: Session) -> None:
+    def _renew(self, session: Session) -> None:
         try:
-            answer = await self._api().refresh_session(session.refresh_token)
+            answer = self._api().refresh_session(session.refresh_token)
         except NotSignedIn:
             if self._tendril_token is not None:
-                await self.sign_in_tendril(token=self._tendril_token)
+                self.sign_in_tendril(token=self._tendril_token)
                 return
             self._set(None)
             raise
-        self._set(_session(answer))
+        self._set(session_from(answer))
 
-    async def _start(self, email: str, password: str, *, is_new: bool) -> Session:
+    def _start(self, email: str, password: str, *, is_new: bool) -> Session:
         if not email or not password:
             raise InvalidInput("An e-mail address and a password are needed.")
         api = self._api()
         try:
-            answer = await (
+            answer = (
                 api.sign_up({"email": email, "password": password})
                 if is_new
                 else api.sign_in_with_password({"email": email, "password": password})
             )
         except ValidationError as error:
             raise ServerFailed("Auth's answer is not as expected.") from error
-        self._set(_session(answer))
+        self._set(session_from(answer))
         return self._signed_in()
 
     def _signed_in(self) -> Session:
@@ -217,12 +178,12 @@ class Auth:
         if self._on_session is not None:
             self._on_session(session)
 
-    def _api(self) -> AsyncGoTrueClient:
+    def _api(self) -> SyncGoTrueClient:
         # imported on first use: a process with a session at hand seldom needs it
-        from supabase_auth import AsyncGoTrueClient
+        from supabase_auth import SyncGoTrueClient
 
         if self._gotrue is None:
-            self._gotrue = AsyncGoTrueClient(
+            self._gotrue = SyncGoTrueClient(
                 url=self._url,
                 headers={"apikey": self._key},
                 http_client=self._http,
@@ -230,20 +191,3 @@ class Auth:
                 persist_session=False,
             )
         return self._gotrue
-
-
-def _session(answer: AuthResponse) -> Session:
-    if answer.session is None:
-        raise EmailNotConfirmed(
-            "The e-mail address is not confirmed.", hint="Follow the link sent to it, then sign in."
-        )
-    user = answer.session.user
-    return Session(
-        access_token=answer.session.access_token,
-        refresh_token=answer.session.refresh_token,
-        # counted from now, so that a server whose clock differs does no harm
-        expires_at=datetime.now(UTC) + timedelta(seconds=answer.session.expires_in),
-        lifetime=answer.session.expires_in,
-        user_id=uuid.UUID(user.id),
-        email=user.email,
-    )

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from support.people import plant
+from support._async.people import plant
 from vintner_client import AsyncVintner, errors
 from vintner_client.models import (
     AuditAction,
@@ -26,10 +26,10 @@ async def test_vineyards_are_made_listed_and_found(ann: AsyncVintner) -> None:
     second = await ann.vineyards.create(name="b", description="the second")
     first = await ann.vineyards.create(name="a")
 
-    assert await ann.vineyards.list() == [first, second]
+    assert await ann.vineyards.list().all() == [first, second]
     assert await ann.vineyards.get(first.id) == first
-    assert await ann.vineyards.find(name="b") == [second]
-    assert await ann.vineyards.find(name="c") == []
+    assert await ann.vineyards.list(name="b").all() == [second]
+    assert await ann.vineyards.list(name="c").all() == []
     assert second.description == "the second"
     assert first.created_at.tzinfo is not None
     with pytest.raises(errors.Conflict, match="There is a vineyard with this name already"):
@@ -55,10 +55,10 @@ async def test_secrets_of_an_identity_are_stored_as_ciphertext(ann: AsyncVintner
         credentials={"role_arn": "arn:aws:iam::1:role/r", "secret_access_key": "very-secret"},
     )
 
-    (found,) = await ann.identities.find(name="prod")
+    (found,) = await ann.identities.list(name="prod").all()
     assert found == made
     assert await ann.identities.get(made.id) == made
-    assert await ann.identities.list() == [made]
+    assert await ann.identities.list().all() == [made]
     assert found.credentials["role_arn"] == "arn:aws:iam::1:role/r"
     assert found.credentials["secret_access_key"].startswith("vintner:")
     assert "role_arn" not in repr(found)
@@ -83,12 +83,12 @@ async def test_a_vine_is_planted_with_its_components(ann: AsyncVintner) -> None:
     assert components.databases[1].min_capacity == Decimal("0.5")
     assert components.caches[0].engine == "valkey"
     assert await ann.vines.get(vine.id) == vine
-    assert await ann.vines.list() == [vine]
-    assert await ann.vines.list(vineyard_id=vine.vineyard_id) == [vine]
-    assert await ann.vines.list(vineyard_id=uuid4()) == []
-    assert await ann.vines.find(project_name="shop") == [vine]
+    assert await ann.vines.list().all() == [vine]
+    assert await ann.vines.list(vineyard_id=vine.vineyard_id).all() == [vine]
+    assert await ann.vines.list(vineyard_id=uuid4()).all() == []
+    assert await ann.vines.list(project_name="shop").all() == [vine]
     production = EnvironmentStage.PRODUCTION
-    assert await ann.vines.find(project_name="shop", environment_stage=production) == []
+    assert await ann.vines.list(project_name="shop", environment_stage=production).all() == []
 
 
 async def test_a_manifest_may_be_a_model(ann: AsyncVintner) -> None:
@@ -123,7 +123,7 @@ async def test_nothing_is_planted_of_a_wrong_manifest(
 ) -> None:
     with pytest.raises(errors.InvalidInput, match=text):
         await plant(ann, **spoilt)
-    assert await ann.vines.list() == []
+    assert await ann.vines.list().all() == []
 
 
 async def test_jobs_are_queued_listed_and_cancelled(ann: AsyncVintner) -> None:
@@ -132,8 +132,8 @@ async def test_jobs_are_queued_listed_and_cancelled(ann: AsyncVintner) -> None:
     deploy = await ann.vines.harvest(vine.id)
 
     assert (plan.job_type, plan.status) == (JobType.PLAN, JobStatus.QUEUED)
-    assert [job.id for job in await ann.jobs.list(vine_id=vine.id)] == [deploy.id, plan.id]
-    assert [job.id for job in await ann.jobs.list(limit=1)] == [deploy.id]
+    assert [job.id for job in await ann.jobs.list(vine_id=vine.id).all()] == [deploy.id, plan.id]
+    assert [job.id for job in await ann.jobs.list().take(1)] == [deploy.id]
     assert (await ann.vines.get(vine.id)).status is VineStatus.QUEUED
     with pytest.raises(errors.VineBusy):
         await ann.vines.harvest(vine.id)
@@ -170,7 +170,7 @@ async def test_a_vine_is_deleted_while_it_has_no_resources(
 
     await ann.vines.delete(vine.id)
 
-    assert await ann.vines.list() == []
+    assert await ann.vines.list().all() == []
     with pytest.raises(errors.NotFound):
         await ann.vines.delete(vine.id)
 
@@ -184,11 +184,11 @@ async def test_a_vine_without_an_identity_has_no_jobs(ann: AsyncVintner) -> None
 async def test_tendrils_are_registered_and_listed(ann: AsyncVintner, bob: AsyncVintner) -> None:
     made = await ann.tendrils.register(name="cellar")
 
-    (found,) = await ann.tendrils.list()
+    (found,) = await ann.tendrils.list().all()
 
     assert found.id == made.worker_id
     assert (found.mode, found.status) == (WorkerMode.SELF_HOSTED, WorkerStatus.OFFLINE)
-    assert await bob.tendrils.list() == []
+    assert await bob.tendrils.list().all() == []
     with pytest.raises(errors.InvalidInput):
         await ann.tendrils.register(name="")
     with pytest.raises(errors.NotAllowed, match="cloud-hosted"):
@@ -201,7 +201,7 @@ async def test_the_audit_log_tells_what_happened(ann: AsyncVintner, bob: AsyncVi
     vine = await plant(ann)
     await ann.vines.harvest(vine.id)
 
-    entries = await ann.audit.list(vine_id=vine.id)
+    entries = await ann.audit.list(vine_id=vine.id).all()
 
     assert [(entry.component_type, entry.action) for entry in entries] == [
         ("vine", AuditAction.CREATED),
@@ -210,7 +210,7 @@ async def test_the_audit_log_tells_what_happened(ann: AsyncVintner, bob: AsyncVi
     ]
     assert entries[-1].changes["status"] == {"before": "DRAFT", "after": "QUEUED"}
     assert entries[-1].user_id == ann.auth.user_id
-    assert await bob.audit.list(vine_id=vine.id) == []
+    assert await bob.audit.list(vine_id=vine.id).all() == []
 
 
 async def test_lists_go_beyond_what_one_answer_holds(ann: AsyncVintner) -> None:
@@ -222,7 +222,7 @@ async def test_lists_go_beyond_what_one_answer_holds(ann: AsyncVintner) -> None:
         .execute()
     )
 
-    entries = await ann.audit.list(vine_id=vine.id)
+    entries = await ann.audit.list(vine_id=vine.id).all()
 
     # the vine and its network, and each topic
     assert len({entry.id for entry in entries}) == len(entries) == 2 + len(names)
@@ -233,3 +233,79 @@ async def test_the_raw_builder_raises_this_librarys_errors(ann: AsyncVintner) ->
         await ann.table("no_such_table").select("*").execute()
     with pytest.raises(errors.NotAllowed):
         await ann.table("vines").update({"status": "ACTIVE"}).eq("id", str(uuid4())).execute()
+
+
+async def test_a_vineyard_is_changed_and_deleted(ann: AsyncVintner, bob: AsyncVintner) -> None:
+    made = await ann.vineyards.create(name="a", description="the first")
+
+    renamed = await ann.vineyards.update(made.id, name="b")
+    assert (renamed.name, renamed.description) == ("b", "the first")
+    assert (await ann.vineyards.update(made.id, description=None)).description is None
+    unchanged = await ann.vineyards.update(made.id)
+    assert unchanged.name == "b"
+    with pytest.raises(errors.NotFound):
+        await bob.vineyards.update(made.id, name="mine")
+    with pytest.raises(errors.NotFound):
+        await bob.vineyards.delete(made.id)
+    await ann.vineyards.delete(made.id)
+    assert await ann.vineyards.list().all() == []
+
+
+async def test_an_identity_is_changed_and_deleted(ann: AsyncVintner) -> None:
+    made = await ann.identities.create(
+        provider="aws", name="prod", credentials={"secret_access_key": "very-secret"}
+    )
+
+    changed = await ann.identities.update(
+        made.id, name="main", credentials={**made.credentials, "region": "eu-west-1"}
+    )
+    assert changed.name == "main"
+    assert changed.credentials == {**made.credentials, "region": "eu-west-1"}
+    await ann.identities.delete(made.id)
+    with pytest.raises(errors.NotFound):
+        await ann.identities.get(made.id)
+
+
+async def test_lists_are_filtered_and_ordered(ann: AsyncVintner) -> None:
+    for name in ("b", "a", 'c, "d"\\'):
+        await ann.vineyards.create(name=name)
+
+    assert [found.name async for found in ann.vineyards.list()] == ["a", "b", 'c, "d"\\']
+    newest = await ann.vineyards.list(order="-created_at").take(2)
+    assert [found.name for found in newest] == ['c, "d"\\', "a"]
+    odd = await ann.vineyards.list(name='c, "d"\\').first()
+    assert odd is not None
+    assert await ann.vineyards.list(name="e").first() is None
+    statuses = [VineStatus.DRAFT, VineStatus.QUEUED]
+    vine = await plant(ann)
+    assert await ann.vines.list(status=statuses).all() == [vine]
+    assert await ann.vines.list(status=[VineStatus.ACTIVE]).all() == []
+
+
+async def test_a_list_is_read_page_by_page(
+    ann: AsyncVintner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two rows a page, equal in what they are ordered by first."""
+    monkeypatch.setattr("vintner_client._async.rows.PAGE", 2)
+    vine = await plant(ann)
+    jobs = [await ann.vines.plan(vine.id) for _ in range(5)]
+
+    newest_first = [job.id async for job in ann.jobs.list(vine_id=vine.id)]
+    assert newest_first == [job.id for job in reversed(jobs)]
+    oldest_first = await ann.jobs.list(vine_id=vine.id, order="created_at").all()
+    assert [job.id for job in oldest_first] == [job.id for job in jobs]
+    stages = ("staging", "production", "development")
+    for stage in stages:
+        await plant(ann, environment_stage=stage)
+    listed = [found.environment_stage async for found in ann.vines.list()]
+    assert listed == ["development", "development", "staging", "production"]
+
+
+async def test_options_are_a_twins_own(ann: AsyncVintner) -> None:
+    twin = ann.with_options(timeout=3.0, max_retries=0)
+    async with twin:
+        assert twin.auth is ann.auth
+        assert await twin.vineyards.list().all() == []
+    with pytest.raises(errors.ClientClosed):
+        await twin.vineyards.list().all()
+    assert await ann.vineyards.list().all() == []

@@ -1,18 +1,18 @@
+# Made by scripts/generate_sync.py from src/vintner_client/_async/resources/vines.py: run `make sync`.
 """Vines: planting them, and the jobs that make and remove their resources."""
 
 from __future__ import annotations
 
-import asyncio
-import builtins
-from collections.abc import Mapping
-from typing import Any
-from uuid import UUID, uuid4
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+from uuid import UUID
 
-from postgrest import AsyncSelectRequestBuilder
-
-from vintner_client._resources._base import Resource, as_uuid
-from vintner_client._transport import parse
-from vintner_client.errors import NotAllowed
+from vintner_client._concurrency import sync_together
+from vintner_client._parsing import as_uuid, parse
+from vintner_client._query import Query, equals
+from vintner_client._sync.resources.base import SyncResource
+from vintner_client._sync.rows import SyncRows
+from vintner_client._sync.transport import new_idempotency_key
 from vintner_client.models import (
     Components,
     EnvironmentStage,
@@ -20,7 +20,10 @@ from vintner_client.models import (
     JobType,
     Manifest,
     Vine,
+    VineStatus,
 )
+
+Order = Literal["project_name", "-project_name", "created_at", "-created_at"]
 
 SINGLETONS = {
     "network": "vine_network",
@@ -39,10 +42,10 @@ LISTS = {
 }
 
 
-class Vines(Resource):
+class SyncVines(SyncResource):
     """`client.vines`."""
 
-    async def plant(self, manifest: Mapping[str, Any] | Manifest, /) -> Vine:
+    def plant(self, manifest: Mapping[str, Any] | Manifest, /) -> Vine:
         """Makes a vine with all its components, or nothing. For operators.
 
         Args:
@@ -56,39 +59,44 @@ class Vines(Resource):
         """
         if isinstance(manifest, Manifest):
             manifest = manifest.model_dump(mode="json", exclude_unset=True)
-        return parse(Vine, await self._transport.rpc("plant_vine", manifest=_plain(manifest)))
+        return parse(Vine, self._transport.rpc("plant_vine", manifest=_plain(manifest)))
 
-    async def get(self, vine_id: UUID | str, /) -> Vine:
+    def get(self, vine_id: UUID | str, /) -> Vine:
         """The vine of an id.
 
         Raises:
             NotFound: there is none that the caller may see.
         """
-        return await self._one(Vine, "vines", vine_id, "vine")
+        return self._one(Vine, "vines", vine_id, "vine")
 
-    async def list(self, *, vineyard_id: UUID | str | None = None) -> builtins.list[Vine]:
-        """The vines of a vineyard, or of all, by project name."""
-        return await self._find(vineyard_id=vineyard_id)
-
-    async def find(
+    def list(
         self,
         *,
-        project_name: str,
-        environment_stage: EnvironmentStage | None = None,
         vineyard_id: UUID | str | None = None,
-    ) -> builtins.list[Vine]:
-        """The vines of a project name: one a stage or more.
+        project_name: str | None = None,
+        environment_stage: EnvironmentStage | Sequence[EnvironmentStage] | None = None,
+        status: VineStatus | Sequence[VineStatus] | None = None,
+        order: Order = "project_name",
+    ) -> SyncRows[Vine]:
+        """The vines of all the caller's vineyards.
 
         Args:
-            project_name: the name to look for.
-            environment_stage: only those of this stage.
             vineyard_id: only those of this vineyard.
+            project_name: only those of this project: one a stage or more.
+            environment_stage: only those of this stage, or of one of several.
+            status: only those of this status, or of one of several.
+            order: by what, and then by stage; a minus before it descends.
         """
-        return await self._find(
-            project_name=project_name, environment_stage=environment_stage, vineyard_id=vineyard_id
+        filters = equals(
+            vineyard_id=vineyard_id and as_uuid(vineyard_id),
+            project_name=project_name,
+            environment_stage=environment_stage,
+            status=status,
         )
+        query = Query("vines", filters, (order, "environment_stage", "id"))
+        return self._rows(Vine, query)
 
-    async def delete(self, vine_id: UUID | str, /) -> None:
+    def delete(self, vine_id: UUID | str, /) -> None:
         """Deletes a vine that is DRAFT or DESTROYED, with its jobs. For operators.
 
         Raises:
@@ -96,50 +104,38 @@ class Vines(Resource):
             NotAllowed: the caller may see it, not delete it.
             NotFound: there is none that the caller may see.
         """
-        vine = await self.get(vine_id)
-        gone = await self._transport.table("vines").delete().eq("id", str(vine.id)).execute()
-        if not gone.data:
-            raise NotAllowed(
-                "Your role in this account may not delete vines.",
-                hint="Ask an owner or admin of the account.",
-                code="not_allowed",
-                status=403,
-            )
+        self._delete(Vine, "vines", vine_id, "vine")
 
-    async def components(self, vine_id: UUID | str, /) -> Components:
+    def components(self, vine_id: UUID | str, /) -> Components:
         """All components of a vine.
 
         Raises:
             NotFound: there is no such vine that the caller may see.
         """
-        vine = await self.get(vine_id)
+        vine = self.get(vine_id)
         tables = {**SINGLETONS, **LISTS}
         # several small requests rather than one embedding: they share the connections
-        answers = await asyncio.gather(
-            *(
-                self._transport.table(table).select("*").eq("vine_id", str(vine.id)).execute()
-                for table in tables.values()
-            )
-        )
+        wanted = [("select", "*"), ("vine_id", f"eq.{vine.id}")]
+        answers = sync_together(*(self._transport.read(table, wanted) for table in tables.values()))
         found: dict[str, Any] = {}
         for key, answer in zip(tables, answers, strict=True):
-            rows: builtins.list[Any] = answer.data
+            rows = answer.rows
             if key in SINGLETONS:
                 found[key] = rows[0] if rows else None
             else:
                 found[key] = sorted(rows, key=lambda row: str(row["name"]))
         return parse(Components, found)
 
-    async def plan(self, vine_id: UUID | str, /) -> Job:
+    def plan(self, vine_id: UUID | str, /) -> Job:
         """Queues a PLAN: what would change. For operators.
 
         Raises:
             VineDestroyed: the vine is DESTROYED.
             CloudIdentityMissing: it has no account to run in.
         """
-        return await self._enqueue(vine_id, JobType.PLAN)
+        return self._enqueue(vine_id, JobType.PLAN)
 
-    async def harvest(self, vine_id: UUID | str, /) -> Job:
+    def harvest(self, vine_id: UUID | str, /) -> Job:
         """Queues a DEPLOY: makes and changes the vine's resources. For operators.
 
         Raises:
@@ -147,9 +143,9 @@ class Vines(Resource):
             VineDestroyed: the vine is DESTROYED.
             CloudIdentityMissing: it has no account to run in.
         """
-        return await self._enqueue(vine_id, JobType.DEPLOY)
+        return self._enqueue(vine_id, JobType.DEPLOY)
 
-    async def destroy(self, vine_id: UUID | str, /, *, confirm: str | None = None) -> Job:
+    def destroy(self, vine_id: UUID | str, /, *, confirm: str | None = None) -> Job:
         """Queues a DESTROY: removes the vine's resources. For operators.
 
         Args:
@@ -162,29 +158,17 @@ class Vines(Resource):
             VineNotDestroyable: it is DRAFT and has no resources.
             VineDestroyed: it is DESTROYED already.
         """
-        return await self._enqueue(vine_id, JobType.DESTROY, confirm)
+        return self._enqueue(vine_id, JobType.DESTROY, confirm)
 
-    async def _enqueue(
-        self, vine_id: UUID | str, job_type: JobType, confirm: str | None = None
-    ) -> Job:
-        # the key makes a request that is sent twice one job
-        answer = await self._transport.rpc(
+    def _enqueue(self, vine_id: UUID | str, job_type: JobType, confirm: str | None = None) -> Job:
+        answer = self._transport.rpc(
             "enqueue_job",
             vine_id=str(as_uuid(vine_id)),
             job_type=job_type.value,
-            idempotency_key=uuid4().hex,
+            idempotency_key=new_idempotency_key(),
             confirm_name=confirm,
         )
         return parse(Job, answer)
-
-    async def _find(self, **equal: object) -> builtins.list[Vine]:
-        def query(builder: AsyncSelectRequestBuilder) -> AsyncSelectRequestBuilder:
-            for column, value in equal.items():
-                if value is not None:
-                    builder = builder.eq(column, str(value))
-            return builder.order("project_name").order("environment_stage").order("id")
-
-        return await self._all(Vine, "vines", query)
 
 
 def _plain(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,192 @@
+"""Sessions: signing in, and an access token that is renewed ahead of its expiry."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr, ValidationError
+
+from vintner_client._concurrency import AsyncLock
+from vintner_client._session import TENDRIL_TOKEN, Session, session_from
+from vintner_client.errors import InvalidInput, NotSignedIn, ServerFailed, WrongCredentials
+
+if TYPE_CHECKING:
+    from supabase_auth import AsyncGoTrueClient
+
+    from vintner_client._async.transport import AsyncHttpClient
+
+
+class AsyncAuth:
+    """`client.auth`: who is asking.
+
+    Args:
+        url: the project's URL.
+        key: its API key.
+        http: the shared HTTP client.
+        session: a session from earlier.
+        on_session: called with each new session, and with None when it ends.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        http: AsyncHttpClient,
+        session: Session | None,
+        on_session: Callable[[Session | None], None] | None,
+    ) -> None:
+        self._url = f"{url}/auth/v1"
+        self._key = key
+        self._http = http
+        self._session = session
+        self._on_session = on_session
+        self._tendril_token: SecretStr | None = None
+        self._renewing = AsyncLock()
+        self._gotrue: AsyncGoTrueClient | None = None
+
+    @property
+    def session(self) -> Session | None:
+        """The present session, or None."""
+        return self._session
+
+    @property
+    def user_id(self) -> uuid.UUID:
+        """The signed-in user.
+
+        Raises:
+            NotSignedIn: there is none.
+        """
+        return self._signed_in().user_id
+
+    async def sign_up(self, *, email: str, password: str) -> Session:
+        """Makes a user and signs in.
+
+        Args:
+            email: the new user's e-mail address.
+            password: the new user's password.
+
+        Raises:
+            Conflict: there is such a user already.
+            InvalidInput: Auth does not accept the e-mail or the password.
+            EmailNotConfirmed: the user is made, and has to follow the link in an e-mail first.
+        """
+        return await self._start(email, password, is_new=True)
+
+    async def sign_in(self, *, email: str, password: str) -> Session:
+        """Signs in.
+
+        Raises:
+            WrongCredentials: e-mail or password is wrong.
+            EmailNotConfirmed: the e-mail address is not confirmed yet.
+        """
+        return await self._start(email, password, is_new=False)
+
+    async def sign_in_tendril(self, *, token: str | SecretStr) -> Session:
+        """Signs in as a Tendril; a session that ends is replaced by a new one from the token.
+
+        Args:
+            token: `vt_<worker id>_<secret>`, as `tendrils.register` showed it.
+
+        Raises:
+            WrongCredentials: the token is not one, or no longer holds.
+        """
+        secret = SecretStr(token) if isinstance(token, str) else token
+        found = TENDRIL_TOKEN.fullmatch(secret.get_secret_value())
+        refused = WrongCredentials(
+            "The Tendril's token is not accepted.",
+            hint="Register the Tendril anew: grape tendril register NAME.",
+            code="invalid_credentials",
+        )
+        if not found:
+            raise refused
+        email = f"{found['worker_id']}@tendril.invalid"
+        try:
+            session = await self._start(email, secret.get_secret_value(), is_new=False)
+        except WrongCredentials as error:
+            raise refused from error
+        self._tendril_token = secret
+        return session
+
+    async def sign_out(self) -> None:
+        """Ends this session, here and on the server; other sessions of the user stay."""
+        session, self._tendril_token = self._session, None
+        if session is None:
+            return
+        try:
+            await self._api().admin.sign_out(session.access_token, "local")
+        except NotSignedIn:
+            pass  # it has ended already
+        finally:
+            self._set(None)
+
+    async def access_token(self, fresh: bool = False) -> str | None:
+        """The access token, renewed if it is about to end; None without a session.
+
+        Args:
+            fresh: renew it in any case, because a server has refused it.
+
+        Raises:
+            NotSignedIn: the session has ended and cannot be renewed.
+        """
+        before = self._session
+        if before is None:
+            return None
+        if not (fresh or before.is_stale()):
+            return before.access_token
+        async with self._renewing:
+            # another task may have renewed it while this one waited
+            if self._session is before:
+                await self._renew(before)
+        return self._session.access_token if self._session else None
+
+    async def _renew(self, session: Session) -> None:
+        try:
+            answer = await self._api().refresh_session(session.refresh_token)
+        except NotSignedIn:
+            if self._tendril_token is not None:
+                await self.sign_in_tendril(token=self._tendril_token)
+                return
+            self._set(None)
+            raise
+        self._set(session_from(answer))
+
+    async def _start(self, email: str, password: str, *, is_new: bool) -> Session:
+        if not email or not password:
+            raise InvalidInput("An e-mail address and a password are needed.")
+        api = self._api()
+        try:
+            answer = await (
+                api.sign_up({"email": email, "password": password})
+                if is_new
+                else api.sign_in_with_password({"email": email, "password": password})
+            )
+        except ValidationError as error:
+            raise ServerFailed("Auth's answer is not as expected.") from error
+        self._set(session_from(answer))
+        return self._signed_in()
+
+    def _signed_in(self) -> Session:
+        if self._session is None:
+            raise NotSignedIn("This needs a signed-in user.", hint="Sign in and try again.")
+        return self._session
+
+    def _set(self, session: Session | None) -> None:
+        self._session = session
+        if self._on_session is not None:
+            self._on_session(session)
+
+    def _api(self) -> AsyncGoTrueClient:
+        # imported on first use: a process with a session at hand seldom needs it
+        from supabase_auth import AsyncGoTrueClient
+
+        if self._gotrue is None:
+            self._gotrue = AsyncGoTrueClient(
+                url=self._url,
+                headers={"apikey": self._key},
+                http_client=self._http,
+                auto_refresh_token=False,
+                persist_session=False,
+            )
+        return self._gotrue

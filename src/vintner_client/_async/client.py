@@ -1,0 +1,153 @@
+"""The client: what holds the connections, the session and the resources together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from postgrest import AsyncRequestBuilder
+
+from vintner_client._async.auth import AsyncAuth
+from vintner_client._async.resources.audit import AsyncAudit
+from vintner_client._async.resources.identities import AsyncIdentities
+from vintner_client._async.resources.jobs import AsyncJobs
+from vintner_client._async.resources.lease import AsyncLease
+from vintner_client._async.resources.tendrils import AsyncTendrils
+from vintner_client._async.resources.vines import AsyncVines
+from vintner_client._async.resources.vineyards import AsyncVineyards
+from vintner_client._async.transport import (
+    AsyncBearerAuth,
+    AsyncHttpClient,
+    AsyncTransport,
+)
+from vintner_client._live.entry import AsyncLive
+from vintner_client._retries import Retries
+from vintner_client._session import Session
+from vintner_client._settings import checked_key, checked_url, setting
+
+CONNECT_SECONDS = 5.0
+
+
+class AsyncVintner:
+    """A Vintner project. An async context manager that closes every connection it opened.
+
+    Args:
+        url: the project's URL, such as `https://abc.supabase.co` or `http://127.0.0.1:54321`.
+        key: its publishable (or anon) API key.
+        session: a session from earlier.
+        on_session: called with each new session, and with None when it ends: keep it there.
+        timeout: seconds for each answer, and 5 at most for connecting.
+        max_retries: how often a request is repeated that is safe to repeat and may succeed.
+
+    Attributes:
+        auth: signing in and out.
+        vineyards: workspaces.
+        identities: cloud accounts.
+        vines: infrastructure, and the jobs that make it.
+        jobs: jobs and their logs.
+        tendrils: workers.
+        audit: what happened to vines.
+        lease: what a Tendril says about its job.
+
+    Raises:
+        InvalidInput: the URL is not one of http or https, or the key is empty.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        key: str,
+        session: Session | None = None,
+        on_session: Callable[[Session | None], None] | None = None,
+        timeout: float = 10.0,
+        max_retries: int = 2,
+    ) -> None:
+        self._url = checked_url(url)
+        self._key = checked_key(key)
+        self._timeout = timeout
+        self._max_retries = max_retries
+        self._owns = True
+        http = self._http_client(None)
+        self.auth = AsyncAuth(self._url, self._key, http, session, on_session)
+        self._live = AsyncLive(self._url, self._key, self.auth)
+        self._use(http)
+
+    def _http_client(self, lender: AsyncHttpClient | None) -> AsyncHttpClient:
+        return AsyncHttpClient(
+            key=self._key,
+            timeout=httpx.Timeout(self._timeout, connect=min(self._timeout, CONNECT_SECONDS)),
+            retries=Retries(self._max_retries),
+            lender=lender,
+        )
+
+    def _use(self, http: AsyncHttpClient) -> None:
+        self._http = http
+        http.auth = AsyncBearerAuth(self.auth.access_token)
+        transport = AsyncTransport(self._url, self._key, http)
+        self._transport = transport
+        self.vineyards = AsyncVineyards(transport)
+        self.identities = AsyncIdentities(transport)
+        self.vines = AsyncVines(transport)
+        self.jobs = AsyncJobs(transport, self._live)
+        self.tendrils = AsyncTendrils(transport)
+        self.audit = AsyncAudit(transport)
+        self.lease = AsyncLease(transport, self.auth)
+
+    def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
+        """This client with other options: the same session and connections, which stay this one's.
+
+        Args:
+            timeout: seconds for each answer; as before by default.
+            max_retries: how often a request is repeated; as before by default.
+        """
+        twin = copy(self)
+        twin._timeout = self._timeout if timeout is None else timeout
+        twin._max_retries = self._max_retries if max_retries is None else max_retries
+        twin._owns = False
+        twin._use(twin._http_client(self._http))
+        return twin
+
+    @classmethod
+    def from_env(cls, **options: Any) -> Self:
+        """A client of the project that the environment names.
+
+        Args:
+            options: as for the constructor, without `url` and `key`.
+
+        Raises:
+            InvalidInput: SUPABASE_URL or SUPABASE_PUBLISHABLE_KEY is not set.
+        """
+        return cls(url=setting("SUPABASE_URL"), key=setting("SUPABASE_PUBLISHABLE_KEY"), **options)
+
+    @property
+    def url(self) -> str:
+        """The project's URL, without a slash at its end."""
+        return self._url
+
+    def table(self, name: str) -> AsyncRequestBuilder:
+        """The raw PostgREST builder of a table, for what has no method yet.
+
+        Its answers are postgrest's; its errors are this library's.
+        """
+        return self._transport.table(name)
+
+    async def close(self) -> None:
+        """Closes every socket; a client `with_options` has none of its own."""
+        if self._owns:
+            await self._live.close()
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()

@@ -1,0 +1,113 @@
+"""Cloud identities: how Vintner reaches a cloud account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+from uuid import UUID
+
+from vintner_client._async.resources.base import AsyncResource
+from vintner_client._async.rows import AsyncRows
+from vintner_client._parsing import as_uuid
+from vintner_client._query import Query, equals
+from vintner_client._unset import UNSET, Unset, given
+from vintner_client.models import CloudIdentity
+
+Order = Literal["name", "-name", "created_at", "-created_at"]
+
+WHAT = "cloud identity"
+
+
+class AsyncIdentities(AsyncResource):
+    """`client.identities`."""
+
+    async def create(
+        self,
+        *,
+        provider: str,
+        name: str,
+        credentials: Mapping[str, Any] | None = None,
+        account_id: UUID | str | None = None,
+    ) -> CloudIdentity:
+        """Makes a cloud identity. For admins of the account.
+
+        Args:
+            provider: `aws`, `gcp`, `azure`, or `local`, which provisions nothing.
+            name: its name for people.
+            credentials: provider-specific; the database encrypts the sensitive keys.
+            account_id: whose it is to be; the caller's personal account by default.
+
+        Raises:
+            InvalidInput: no such provider.
+            NotAllowed: the caller's role in the account does not allow it.
+        """
+        values = {
+            "provider": provider,
+            "name": name,
+            "credentials": dict(credentials or {}),
+            "account_id": None if account_id is None else str(as_uuid(account_id)),
+        }
+        return await self._insert(CloudIdentity, "cloud_identities", values)
+
+    def list(
+        self,
+        *,
+        name: str | None = None,
+        provider: str | None = None,
+        account_id: UUID | str | None = None,
+        order: Order = "name",
+    ) -> AsyncRows[CloudIdentity]:
+        """The cloud identities of all the caller's accounts.
+
+        Args:
+            name: only those of this name, of which there may be several.
+            provider: only those of `aws`, `gcp`, `azure` or `local`.
+            account_id: only those of this account.
+            order: by what; a minus before it descends.
+        """
+        filters = equals(
+            name=name, provider=provider, account_id=account_id and as_uuid(account_id)
+        )
+        return self._rows(CloudIdentity, Query("cloud_identities", filters, (order, "id")))
+
+    async def get(self, identity_id: UUID | str, /) -> CloudIdentity:
+        """The cloud identity of an id.
+
+        Raises:
+            NotFound: there is none that the caller may see.
+        """
+        return await self._one(CloudIdentity, "cloud_identities", identity_id, WHAT)
+
+    async def update(
+        self,
+        identity_id: UUID | str,
+        /,
+        *,
+        name: str | Unset = UNSET,
+        credentials: Mapping[str, Any] | Unset = UNSET,
+    ) -> CloudIdentity:
+        """Changes what is given. For admins of the account.
+
+        Args:
+            identity_id: the cloud identity.
+            name: its new name.
+            credentials: all of them anew; ciphertext that came from here stays what it is.
+
+        Raises:
+            NotAllowed: the caller's role in the account does not allow it.
+            NotFound: there is none that the caller may see.
+        """
+        values = given(
+            name=name, credentials=credentials if credentials is UNSET else dict(credentials)
+        )
+        return await self._update(CloudIdentity, "cloud_identities", identity_id, WHAT, values)
+
+    async def delete(self, identity_id: UUID | str, /) -> None:
+        """Deletes a cloud identity. For admins of the account.
+
+        Raises:
+            Conflict: a vine uses it.
+            NotAllowed: the caller's role in the account does not allow it.
+            NotFound: there is none that the caller may see.
+        """
+        await self._delete(CloudIdentity, "cloud_identities", identity_id, WHAT)

@@ -1,0 +1,180 @@
+"""Vines: planting them, and the jobs that make and remove their resources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+from uuid import UUID
+
+from vintner_client._async.resources.base import AsyncResource
+from vintner_client._async.rows import AsyncRows
+from vintner_client._async.transport import new_idempotency_key
+from vintner_client._concurrency import async_together
+from vintner_client._parsing import as_uuid, parse
+from vintner_client._query import Query, equals
+from vintner_client.models import (
+    Components,
+    EnvironmentStage,
+    Job,
+    JobType,
+    Manifest,
+    Vine,
+    VineStatus,
+)
+
+Order = Literal["project_name", "-project_name", "created_at", "-created_at"]
+
+SINGLETONS = {
+    "network": "vine_network",
+    "cluster": "vine_cluster",
+    "dns": "vine_dns",
+    "repositories": "vine_repositories",
+}
+LISTS = {
+    "databases": "vine_databases",
+    "caches": "vine_caches",
+    "nosql_tables": "vine_nosql_tables",
+    "queues": "vine_queues",
+    "topics": "vine_topics",
+    "container_registries": "vine_container_registries",
+    "secrets": "vine_secrets",
+}
+
+
+class AsyncVines(AsyncResource):
+    """`client.vines`."""
+
+    async def plant(self, manifest: Mapping[str, Any] | Manifest, /) -> Vine:
+        """Makes a vine with all its components, or nothing. For operators.
+
+        Args:
+            manifest: `vineyard_id`, `project_name`, `region` and so on, and a key for each kind of
+                component; see `Manifest`.
+
+        Raises:
+            InvalidInput: a key or a value that the database does not accept.
+            NotFound: no such vineyard or cloud identity.
+            VineExists: the vineyard has a live vine of this project name and stage.
+        """
+        if isinstance(manifest, Manifest):
+            manifest = manifest.model_dump(mode="json", exclude_unset=True)
+        return parse(Vine, await self._transport.rpc("plant_vine", manifest=_plain(manifest)))
+
+    async def get(self, vine_id: UUID | str, /) -> Vine:
+        """The vine of an id.
+
+        Raises:
+            NotFound: there is none that the caller may see.
+        """
+        return await self._one(Vine, "vines", vine_id, "vine")
+
+    def list(
+        self,
+        *,
+        vineyard_id: UUID | str | None = None,
+        project_name: str | None = None,
+        environment_stage: EnvironmentStage | Sequence[EnvironmentStage] | None = None,
+        status: VineStatus | Sequence[VineStatus] | None = None,
+        order: Order = "project_name",
+    ) -> AsyncRows[Vine]:
+        """The vines of all the caller's vineyards.
+
+        Args:
+            vineyard_id: only those of this vineyard.
+            project_name: only those of this project: one a stage or more.
+            environment_stage: only those of this stage, or of one of several.
+            status: only those of this status, or of one of several.
+            order: by what, and then by stage; a minus before it descends.
+        """
+        filters = equals(
+            vineyard_id=vineyard_id and as_uuid(vineyard_id),
+            project_name=project_name,
+            environment_stage=environment_stage,
+            status=status,
+        )
+        query = Query("vines", filters, (order, "environment_stage", "id"))
+        return self._rows(Vine, query)
+
+    async def delete(self, vine_id: UUID | str, /) -> None:
+        """Deletes a vine that is DRAFT or DESTROYED, with its jobs. For operators.
+
+        Raises:
+            VineNotDeletable: its resources may exist.
+            NotAllowed: the caller may see it, not delete it.
+            NotFound: there is none that the caller may see.
+        """
+        await self._delete(Vine, "vines", vine_id, "vine")
+
+    async def components(self, vine_id: UUID | str, /) -> Components:
+        """All components of a vine.
+
+        Raises:
+            NotFound: there is no such vine that the caller may see.
+        """
+        vine = await self.get(vine_id)
+        tables = {**SINGLETONS, **LISTS}
+        # several small requests rather than one embedding: they share the connections
+        wanted = [("select", "*"), ("vine_id", f"eq.{vine.id}")]
+        answers = await async_together(
+            *(self._transport.read(table, wanted) for table in tables.values())
+        )
+        found: dict[str, Any] = {}
+        for key, answer in zip(tables, answers, strict=True):
+            rows = answer.rows
+            if key in SINGLETONS:
+                found[key] = rows[0] if rows else None
+            else:
+                found[key] = sorted(rows, key=lambda row: str(row["name"]))
+        return parse(Components, found)
+
+    async def plan(self, vine_id: UUID | str, /) -> Job:
+        """Queues a PLAN: what would change. For operators.
+
+        Raises:
+            VineDestroyed: the vine is DESTROYED.
+            CloudIdentityMissing: it has no account to run in.
+        """
+        return await self._enqueue(vine_id, JobType.PLAN)
+
+    async def harvest(self, vine_id: UUID | str, /) -> Job:
+        """Queues a DEPLOY: makes and changes the vine's resources. For operators.
+
+        Raises:
+            VineBusy: a job that changes the vine is unfinished.
+            VineDestroyed: the vine is DESTROYED.
+            CloudIdentityMissing: it has no account to run in.
+        """
+        return await self._enqueue(vine_id, JobType.DEPLOY)
+
+    async def destroy(self, vine_id: UUID | str, /, *, confirm: str | None = None) -> Job:
+        """Queues a DESTROY: removes the vine's resources. For operators.
+
+        Args:
+            vine_id: the vine.
+            confirm: the project name, repeated; needed for a production vine.
+
+        Raises:
+            DestroyProtected: the vine is production, and `confirm` is not its project name.
+            VineBusy: a job that changes the vine is unfinished.
+            VineNotDestroyable: it is DRAFT and has no resources.
+            VineDestroyed: it is DESTROYED already.
+        """
+        return await self._enqueue(vine_id, JobType.DESTROY, confirm)
+
+    async def _enqueue(
+        self, vine_id: UUID | str, job_type: JobType, confirm: str | None = None
+    ) -> Job:
+        answer = await self._transport.rpc(
+            "enqueue_job",
+            vine_id=str(as_uuid(vine_id)),
+            job_type=job_type.value,
+            idempotency_key=new_idempotency_key(),
+            confirm_name=confirm,
+        )
+        return parse(Job, answer)
+
+
+def _plain(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: str(value) if isinstance(value, UUID) else value for key, value in manifest.items()
+    }

@@ -1,0 +1,110 @@
+"""An event loop in a thread of its own, for callers that have none."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from typing import Any, TypeVar
+
+from vintner_client.errors import ClientClosed
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class LoopThread:
+    """A thread that runs an event loop, begun by the first call that needs it.
+
+    It is a daemon: a program that forgets to close its client still ends.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """The result of some work, awaited in the thread.
+
+        Raises:
+            ClientClosed: the client is closed.
+        """
+        try:
+            loop = self._running_loop()
+        except ClientClosed:
+            work.close()
+            raise
+        future = asyncio.run_coroutine_threadsafe(work, loop)
+        try:
+            return future.result()
+        except BaseException:
+            # a Ctrl-C that comes while waiting
+            future.cancel()
+            raise
+
+    def iterate(
+        self, source: Callable[[], AsyncGenerator[Item, None]]
+    ) -> Generator[Item, None, None]:
+        """The items of an asynchronous generator, which is closed when the caller leaves.
+
+        Args:
+            source: makes the generator.
+        """
+        items = source()
+
+        async def following() -> tuple[Item, ...]:
+            try:
+                return (await anext(items),)
+            except StopAsyncIteration:
+                return ()
+
+        try:
+            while found := self.run(following()):
+                yield found[0]
+        finally:
+            if not self._closed:
+                self.run(_close(items))
+
+    def close(self, before: Callable[[], Awaitable[None]]) -> None:
+        """Ends the loop and the thread.
+
+        Args:
+            before: is awaited in the thread first.
+        """
+        with self._lock:
+            self._closed = True
+            loop, thread = self._loop, self._thread
+        if loop is None or thread is None:
+            return
+
+        async def end() -> None:
+            await before()
+            current = asyncio.current_task()
+            left = [task for task in asyncio.all_tasks() if task is not current]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+            await asyncio.get_running_loop().shutdown_asyncgens()
+
+        asyncio.run_coroutine_threadsafe(end(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._closed:
+                raise ClientClosed("The client is closed.", hint="Make a new one.")
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=self._loop.run_forever, name="vintner-live", daemon=True
+                )
+                self._thread.start()
+            return self._loop
+
+
+async def _close(items: AsyncGenerator[Any, None]) -> None:
+    await items.aclose()

@@ -1,0 +1,69 @@
+"""A signed-in user, as it is kept between processes."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from vintner_client.errors import EmailNotConfirmed
+
+if TYPE_CHECKING:
+    from supabase_auth.types import AuthResponse
+
+MARGIN = timedelta(seconds=60)
+TENDRIL_TOKEN = re.compile(
+    r"vt_(?P<worker_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_[A-Za-z0-9_-]{16,}"
+)
+
+
+class Session(BaseModel):
+    """A signed-in user; `model_dump_json` and `model_validate_json` keep it between processes.
+
+    Attributes:
+        access_token: the JWT that requests speak with.
+        refresh_token: buys the next access token, once.
+        expires_at: when the access token ends, by this machine's clock.
+        lifetime: for how long the access token was made, in seconds.
+        user_id: the auth user; for a Tendril also its worker id.
+        email: the user's e-mail address, if there is one.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    access_token: str = Field(repr=False)
+    refresh_token: str = Field(repr=False)
+    expires_at: AwareDatetime
+    lifetime: float
+    user_id: uuid.UUID
+    email: str | None = None
+
+    def is_stale(self) -> bool:
+        """Whether the access token is to be renewed: a minute, or a quarter of it, is left."""
+        margin = min(MARGIN, timedelta(seconds=self.lifetime / 4))
+        return datetime.now(UTC) >= self.expires_at - margin
+
+
+def session_from(answer: AuthResponse) -> Session:
+    """The session that an answer of Auth brings.
+
+    Raises:
+        EmailNotConfirmed: it brings none yet.
+    """
+    if answer.session is None:
+        raise EmailNotConfirmed(
+            "The e-mail address is not confirmed.", hint="Follow the link sent to it, then sign in."
+        )
+    user = answer.session.user
+    return Session(
+        access_token=answer.session.access_token,
+        refresh_token=answer.session.refresh_token,
+        # counted from now, so that a server whose clock differs does no harm
+        expires_at=datetime.now(UTC) + timedelta(seconds=answer.session.expires_in),
+        lifetime=answer.session.expires_in,
+        user_id=uuid.UUID(user.id),
+        email=user.email,
+    )

@@ -1,0 +1,154 @@
+# Made by scripts/generate_sync.py from src/vintner_client/_async/client.py: run `make sync`.
+"""The client: what holds the connections, the session and the resources together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from postgrest import SyncRequestBuilder
+
+from vintner_client._live.entry import SyncLive
+from vintner_client._retries import Retries
+from vintner_client._session import Session
+from vintner_client._settings import checked_key, checked_url, setting
+from vintner_client._sync.auth import SyncAuth
+from vintner_client._sync.resources.audit import SyncAudit
+from vintner_client._sync.resources.identities import SyncIdentities
+from vintner_client._sync.resources.jobs import SyncJobs
+from vintner_client._sync.resources.lease import SyncLease
+from vintner_client._sync.resources.tendrils import SyncTendrils
+from vintner_client._sync.resources.vines import SyncVines
+from vintner_client._sync.resources.vineyards import SyncVineyards
+from vintner_client._sync.transport import (
+    SyncBearerAuth,
+    SyncHttpClient,
+    SyncTransport,
+)
+
+CONNECT_SECONDS = 5.0
+
+
+class Vintner:
+    """A Vintner project. An async context manager that closes every connection it opened.
+
+    Args:
+        url: the project's URL, such as `https://abc.supabase.co` or `http://127.0.0.1:54321`.
+        key: its publishable (or anon) API key.
+        session: a session from earlier.
+        on_session: called with each new session, and with None when it ends: keep it there.
+        timeout: seconds for each answer, and 5 at most for connecting.
+        max_retries: how often a request is repeated that is safe to repeat and may succeed.
+
+    Attributes:
+        auth: signing in and out.
+        vineyards: workspaces.
+        identities: cloud accounts.
+        vines: infrastructure, and the jobs that make it.
+        jobs: jobs and their logs.
+        tendrils: workers.
+        audit: what happened to vines.
+        lease: what a Tendril says about its job.
+
+    Raises:
+        InvalidInput: the URL is not one of http or https, or the key is empty.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        key: str,
+        session: Session | None = None,
+        on_session: Callable[[Session | None], None] | None = None,
+        timeout: float = 10.0,
+        max_retries: int = 2,
+    ) -> None:
+        self._url = checked_url(url)
+        self._key = checked_key(key)
+        self._timeout = timeout
+        self._max_retries = max_retries
+        self._owns = True
+        http = self._http_client(None)
+        self.auth = SyncAuth(self._url, self._key, http, session, on_session)
+        self._live = SyncLive(self._url, self._key, self.auth)
+        self._use(http)
+
+    def _http_client(self, lender: SyncHttpClient | None) -> SyncHttpClient:
+        return SyncHttpClient(
+            key=self._key,
+            timeout=httpx.Timeout(self._timeout, connect=min(self._timeout, CONNECT_SECONDS)),
+            retries=Retries(self._max_retries),
+            lender=lender,
+        )
+
+    def _use(self, http: SyncHttpClient) -> None:
+        self._http = http
+        http.auth = SyncBearerAuth(self.auth.access_token)
+        transport = SyncTransport(self._url, self._key, http)
+        self._transport = transport
+        self.vineyards = SyncVineyards(transport)
+        self.identities = SyncIdentities(transport)
+        self.vines = SyncVines(transport)
+        self.jobs = SyncJobs(transport, self._live)
+        self.tendrils = SyncTendrils(transport)
+        self.audit = SyncAudit(transport)
+        self.lease = SyncLease(transport, self.auth)
+
+    def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
+        """This client with other options: the same session and connections, which stay this one's.
+
+        Args:
+            timeout: seconds for each answer; as before by default.
+            max_retries: how often a request is repeated; as before by default.
+        """
+        twin = copy(self)
+        twin._timeout = self._timeout if timeout is None else timeout
+        twin._max_retries = self._max_retries if max_retries is None else max_retries
+        twin._owns = False
+        twin._use(twin._http_client(self._http))
+        return twin
+
+    @classmethod
+    def from_env(cls, **options: Any) -> Self:
+        """A client of the project that the environment names.
+
+        Args:
+            options: as for the constructor, without `url` and `key`.
+
+        Raises:
+            InvalidInput: SUPABASE_URL or SUPABASE_PUBLISHABLE_KEY is not set.
+        """
+        return cls(url=setting("SUPABASE_URL"), key=setting("SUPABASE_PUBLISHABLE_KEY"), **options)
+
+    @property
+    def url(self) -> str:
+        """The project's URL, without a slash at its end."""
+        return self._url
+
+    def table(self, name: str) -> SyncRequestBuilder:
+        """The raw PostgREST builder of a table, for what has no method yet.
+
+        Its answers are postgrest's; its errors are this library's.
+        """
+        return self._transport.table(name)
+
+    def close(self) -> None:
+        """Closes every socket; a client `with_options` has none of its own."""
+        if self._owns:
+            self._live.close()
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

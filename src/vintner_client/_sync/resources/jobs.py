@@ -1,0 +1,120 @@
+# Made by scripts/generate_sync.py from src/vintner_client/_async/resources/jobs.py: run `make sync`.
+"""Jobs and their logs."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Literal
+from uuid import UUID
+
+from vintner_client._concurrency import sync_sleep
+from vintner_client._parsing import as_uuid, parse
+from vintner_client._query import Query, equals
+from vintner_client._sync.resources.base import SyncResource
+from vintner_client._sync.rows import SyncRows
+from vintner_client._sync.transport import SyncTransport
+from vintner_client.models import Job, JobStatus, JobType, LogChunk
+
+if TYPE_CHECKING:
+    from vintner_client._live.entry import SyncLive
+
+Order = Literal["created_at", "-created_at"]
+
+WAIT_INTERVAL = 1.0
+
+
+class SyncJobs(SyncResource):
+    """`client.jobs`.
+
+    Args:
+        transport: the way to PostgREST.
+        live: the way to Realtime.
+    """
+
+    def __init__(self, transport: SyncTransport, live: SyncLive) -> None:
+        super().__init__(transport)
+        self._live = live
+
+    def get(self, job_id: UUID | str, /) -> Job:
+        """The job of an id.
+
+        Raises:
+            NotFound: there is none that the caller may see.
+        """
+        return self._one(Job, "provision_jobs", job_id, "job")
+
+    def list(
+        self,
+        *,
+        vine_id: UUID | str | None = None,
+        vineyard_id: UUID | str | None = None,
+        status: JobStatus | Sequence[JobStatus] | None = None,
+        job_type: JobType | Sequence[JobType] | None = None,
+        order: Order = "-created_at",
+    ) -> SyncRows[Job]:
+        """Jobs, the newest first.
+
+        Args:
+            vine_id: only those of this vine.
+            vineyard_id: only those of this vineyard's vines.
+            status: only those of this status, or of one of several.
+            job_type: only those of this type, or of one of several.
+            order: by time; a minus before it puts the newest first.
+        """
+        filters = equals(
+            vine_id=vine_id and as_uuid(vine_id),
+            vineyard_id=vineyard_id and as_uuid(vineyard_id),
+            status=status,
+            job_type=job_type,
+        )
+        return self._rows(Job, Query("provision_jobs", filters, (order, "id")))
+
+    def cancel(self, job_id: UUID | str, /) -> Job:
+        """Cancels a job that has not started; asks the Tendril of a running one to stop.
+
+        Raises:
+            JobEnded: the job has ended already.
+            NotFound: there is no such job that the caller may see.
+        """
+        return parse(Job, self._transport.rpc("cancel_job", job_id=str(as_uuid(job_id))))
+
+    def logs(self, job_id: UUID | str, /, *, from_seq: int = 0) -> SyncRows[LogChunk]:
+        """What a job has printed so far, in order.
+
+        Args:
+            job_id: the job.
+            from_seq: the first chunk that is wanted; 0 for all.
+        """
+        filters = (*equals(job_id=as_uuid(job_id)), ("seq", f"gte.{from_seq}"))
+        return self._rows(LogChunk, Query("provision_job_logs", filters, ("seq",)))
+
+    def follow_logs(
+        self, job_id: UUID | str, /, *, from_seq: int = 0
+    ) -> Generator[LogChunk, None, None]:
+        """A job's log as it grows: every chunk once, in order, until the job has ended.
+
+        It is live over Realtime and falls back to asking every few seconds; it outlasts
+        reconnects, token changes and a server that is away for up to a minute. Leave it early
+        with `contextlib.aclosing`, which closes its socket at once.
+
+        Args:
+            job_id: the job.
+            from_seq: the first chunk that is wanted; 0 for all.
+
+        Raises:
+            NotFound: there is no such job that the caller may see.
+            ConnectionFailed: the server cannot be reached, for a minute once it had been.
+        """
+        return self._live.follow(self, as_uuid(job_id), from_seq)
+
+    def wait(self, job_id: UUID | str, /) -> Job:
+        """The job, once it has ended.
+
+        Raises:
+            NotFound: there is no such job that the caller may see.
+        """
+        while True:
+            job = self.get(job_id)
+            if job.status.is_final:
+                return job
+            sync_sleep(WAIT_INTERVAL)

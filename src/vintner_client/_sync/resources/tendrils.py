@@ -1,0 +1,91 @@
+# Made by scripts/generate_sync.py from src/vintner_client/_async/resources/tendrils.py: run `make sync`.
+"""Tendrils: the workers, as their owner sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+from uuid import UUID
+
+from vintner_client._parsing import as_uuid, parse
+from vintner_client._query import Query, equals
+from vintner_client._sync.resources.base import SyncResource
+from vintner_client._sync.rows import SyncRows
+from vintner_client.models import RegisteredTendril, Tendril, WorkerMode, WorkerStatus
+
+Order = Literal["name", "-name", "created_at", "-created_at"]
+
+COLUMNS = "id,user_id,name,mode,status,version,last_heartbeat,created_at"
+
+
+class SyncTendrils(SyncResource):
+    """`client.tendrils`."""
+
+    def register(
+        self, *, name: str, mode: WorkerMode | str = WorkerMode.SELF_HOSTED
+    ) -> RegisteredTendril:
+        """Makes a Tendril of the caller's; its token is shown this once.
+
+        Args:
+            name: its name for people.
+            mode: whose machine it runs on.
+
+        Raises:
+            InvalidInput: the name is empty, or there is no such mode.
+        """
+        answer = self._transport.rpc("register_tendril", name=name, mode=str(mode))
+        return parse(RegisteredTendril, answer)
+
+    def rotate_token(self, worker_id: UUID | str, /) -> RegisteredTendril:
+        """Gives a Tendril of the caller's a new token, which is shown this once.
+
+        The old one no longer holds, nor does any session from it, and jobs that run are lost.
+
+        Raises:
+            NotFound: the caller has no such Tendril.
+        """
+        found = str(as_uuid(worker_id))
+        answer = self._transport.rpc("rotate_tendril_token", worker_id=found)
+        return parse(RegisteredTendril, answer)
+
+    def drain(self, worker_id: UUID | str, /) -> Tendril:
+        """Lets a Tendril finish what it has and end; it claims nothing more from now on.
+
+        Raises:
+            NotFound: the caller has no such Tendril.
+        """
+        found = str(as_uuid(worker_id))
+        return parse(Tendril, self._transport.rpc("drain_tendril", worker_id=found))
+
+    def remove(self, worker_id: UUID | str, /) -> None:
+        """Removes a Tendril for good; jobs that it runs are lost.
+
+        Raises:
+            NotFound: the caller has no such Tendril.
+        """
+        self._transport.rpc("remove_tendril", worker_id=str(as_uuid(worker_id)))
+
+    def list(
+        self,
+        *,
+        name: str | None = None,
+        status: WorkerStatus | Sequence[WorkerStatus] | None = None,
+        order: Order = "name",
+    ) -> SyncRows[Tendril]:
+        """The Tendrils that the caller may see and that are not removed.
+
+        Args:
+            name: only those of this name.
+            status: only those of this status, or of one of several.
+            order: by what; a minus before it descends.
+        """
+        filters = (*equals(name=name, status=status), ("removed_at", "is.null"))
+        return self._rows(Tendril, Query("workers", filters, (order, "id"), COLUMNS))
+
+    def get(self, worker_id: UUID | str, /) -> Tendril:
+        """The Tendril of an id, removed or not.
+
+        Raises:
+            NotFound: there is none that the caller may see.
+        """
+        return self._one(Tendril, "workers", worker_id, "Tendril", COLUMNS)

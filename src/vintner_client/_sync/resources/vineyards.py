@@ -1,0 +1,99 @@
+# Made by scripts/generate_sync.py from src/vintner_client/_async/resources/vineyards.py: run `make sync`.
+"""Vineyards: workspaces that group vines."""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import UUID
+
+from vintner_client._parsing import as_uuid
+from vintner_client._query import Query, equals
+from vintner_client._sync.resources.base import SyncResource
+from vintner_client._sync.rows import SyncRows
+from vintner_client._unset import UNSET, Unset, given
+from vintner_client.models import Vineyard
+
+Order = Literal["name", "-name", "created_at", "-created_at"]
+
+
+class SyncVineyards(SyncResource):
+    """`client.vineyards`."""
+
+    def create(
+        self, *, name: str, description: str | None = None, account_id: UUID | str | None = None
+    ) -> Vineyard:
+        """Makes a vineyard. For admins of the account.
+
+        Args:
+            name: unique among the caller's own vineyards.
+            description: what it is for.
+            account_id: whose it is to be; the caller's personal account by default.
+
+        Raises:
+            Conflict: the caller has a vineyard of this name.
+            NotAllowed: the caller's role in the account does not allow it.
+        """
+        values = {
+            "name": name,
+            "description": description,
+            "account_id": None if account_id is None else str(as_uuid(account_id)),
+        }
+        return self._insert(Vineyard, "vineyards", values)
+
+    def list(
+        self,
+        *,
+        name: str | None = None,
+        account_id: UUID | str | None = None,
+        order: Order = "name",
+    ) -> SyncRows[Vineyard]:
+        """The vineyards of all the caller's accounts.
+
+        Args:
+            name: only those of this name: more than one where accounts are shared.
+            account_id: only those of this account.
+            order: by what; a minus before it descends.
+        """
+        filters = equals(name=name, account_id=account_id and as_uuid(account_id))
+        return self._rows(Vineyard, Query("vineyards", filters, (order, "id")))
+
+    def get(self, vineyard_id: UUID | str, /) -> Vineyard:
+        """The vineyard of an id.
+
+        Raises:
+            NotFound: there is none that the caller may see.
+        """
+        return self._one(Vineyard, "vineyards", vineyard_id, "vineyard")
+
+    def update(
+        self,
+        vineyard_id: UUID | str,
+        /,
+        *,
+        name: str | Unset = UNSET,
+        description: str | Unset | None = UNSET,
+    ) -> Vineyard:
+        """Changes what is given. For admins of the account.
+
+        Args:
+            vineyard_id: the vineyard.
+            name: its new name.
+            description: what it is for; None for nothing.
+
+        Raises:
+            Conflict: the caller has another vineyard of this name.
+            NotAllowed: the caller's role in the account does not allow it.
+            NotFound: there is none that the caller may see.
+        """
+        values = given(name=name, description=description)
+        return self._update(Vineyard, "vineyards", vineyard_id, "vineyard", values)
+
+    def delete(self, vineyard_id: UUID | str, /) -> None:
+        """Deletes a vineyard with its vines. For admins of the account.
+
+        Raises:
+            VineNotDeletable: resources of a vine in it may exist.
+            NotAllowed: the caller's role in the account does not allow it.
+            NotFound: there is none that the caller may see.
+        """
+        self._delete(Vineyard, "vineyards", vineyard_id, "vineyard")

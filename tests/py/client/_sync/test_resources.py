@@ -1,0 +1,306 @@
+# Made by scripts/generate_sync.py from tests/py/client/_async/test_resources.py: run `make sync`.
+"""Vineyards, identities, vines, jobs and the audit log, against the real stack."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+
+from support._sync.people import plant
+from vintner_client import Vintner, errors
+from vintner_client.models import (
+    AuditAction,
+    ComponentStatus,
+    EnvironmentStage,
+    JobStatus,
+    JobType,
+    Manifest,
+    VineStatus,
+    WorkerMode,
+    WorkerStatus,
+)
+
+
+def test_vineyards_are_made_listed_and_found(ann: Vintner) -> None:
+    second = ann.vineyards.create(name="b", description="the second")
+    first = ann.vineyards.create(name="a")
+
+    assert ann.vineyards.list().all() == [first, second]
+    assert ann.vineyards.get(first.id) == first
+    assert ann.vineyards.list(name="b").all() == [second]
+    assert ann.vineyards.list(name="c").all() == []
+    assert second.description == "the second"
+    assert first.created_at.tzinfo is not None
+    with pytest.raises(errors.Conflict, match="There is a vineyard with this name already"):
+        ann.vineyards.create(name="a")
+    with pytest.raises(errors.InvalidInput, match="name of the vineyard"):
+        ann.vineyards.create(name="")
+    with pytest.raises(errors.InvalidInput, match="is not an id"):
+        ann.vineyards.get("webshop")
+
+
+def test_another_account_cannot_be_given_a_vineyard(ann: Vintner, bob: Vintner) -> None:
+    theirs = (ann.vineyards.create(name="a")).account_id
+    with pytest.raises(errors.NotAllowed):
+        bob.vineyards.create(name="b", account_id=theirs)
+
+
+def test_secrets_of_an_identity_are_stored_as_ciphertext(ann: Vintner) -> None:
+    made = ann.identities.create(
+        provider="aws",
+        name="prod",
+        credentials={"role_arn": "arn:aws:iam::1:role/r", "secret_access_key": "very-secret"},
+    )
+
+    (found,) = ann.identities.list(name="prod").all()
+    assert found == made
+    assert ann.identities.get(made.id) == made
+    assert ann.identities.list().all() == [made]
+    assert found.credentials["role_arn"] == "arn:aws:iam::1:role/r"
+    assert found.credentials["secret_access_key"].startswith("vintner:")
+    assert "role_arn" not in repr(found)
+    with pytest.raises(errors.InvalidInput, match="provider of the cloud identity"):
+        ann.identities.create(provider="oracle", name="x")
+
+
+def test_a_vine_is_planted_with_its_components(ann: Vintner) -> None:
+    vine = plant(
+        ann,
+        environment_stage="staging",
+        databases=[{"name": "orders", "min_capacity": 0.5}, {"name": "archive"}],
+        caches=[{"name": "sessions"}],
+    )
+
+    assert (vine.label, vine.status) == ("shop/staging", VineStatus.DRAFT)
+    components = ann.vines.components(vine.id)
+    assert components.network is not None
+    assert components.network.status is ComponentStatus.PENDING
+    assert components.cluster is None
+    assert [database.name for database in components.databases] == ["archive", "orders"]
+    assert components.databases[1].min_capacity == Decimal("0.5")
+    assert components.caches[0].engine == "valkey"
+    assert ann.vines.get(vine.id) == vine
+    assert ann.vines.list().all() == [vine]
+    assert ann.vines.list(vineyard_id=vine.vineyard_id).all() == [vine]
+    assert ann.vines.list(vineyard_id=uuid4()).all() == []
+    assert ann.vines.list(project_name="shop").all() == [vine]
+    production = EnvironmentStage.PRODUCTION
+    assert ann.vines.list(project_name="shop", environment_stage=production).all() == []
+
+
+def test_a_manifest_may_be_a_model(ann: Vintner) -> None:
+    vineyard = ann.vineyards.create(name="v")
+    manifest = Manifest(
+        vineyard_id=vineyard.id, project_name="shop", region="eu-west-1", queues=[{"name": "mail"}]
+    )
+
+    vine = ann.vines.plant(manifest)
+
+    assert vine.terraform_version == "1.11.4"
+    assert (ann.vines.components(vine.id)).queues[0].name == "mail"
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "text"),
+    [
+        ({"project_name": "Not Good"}, "project_name must be 2 to 40 lower-case letters"),
+        ({"project_name": None}, "project_name: this key is needed"),
+        ({"environment_stage": "prod"}, "one of development, staging, production is wanted"),
+        ({"sauces": []}, "sauces: there is no such key"),
+        ({"databases": {"name": "x"}}, "databases: a list is wanted"),
+        (
+            {"databases": [{"name": "x", "status": "ACTIVE"}]},
+            r"databases\.x\.status: there is no such key",
+        ),
+        ({"databases": [{"name": "x", "port": 0}]}, r"databases\.x: port must be 1 to 65535"),
+    ],
+)
+def test_nothing_is_planted_of_a_wrong_manifest(
+    ann: Vintner, spoilt: dict[str, object], text: str
+) -> None:
+    with pytest.raises(errors.InvalidInput, match=text):
+        plant(ann, **spoilt)
+    assert ann.vines.list().all() == []
+
+
+def test_jobs_are_queued_listed_and_cancelled(ann: Vintner) -> None:
+    vine = plant(ann)
+    plan = ann.vines.plan(vine.id)
+    deploy = ann.vines.harvest(vine.id)
+
+    assert (plan.job_type, plan.status) == (JobType.PLAN, JobStatus.QUEUED)
+    assert [job.id for job in ann.jobs.list(vine_id=vine.id).all()] == [deploy.id, plan.id]
+    assert [job.id for job in ann.jobs.list().take(1)] == [deploy.id]
+    assert (ann.vines.get(vine.id)).status is VineStatus.QUEUED
+    with pytest.raises(errors.VineBusy):
+        ann.vines.harvest(vine.id)
+
+    cancelled = ann.jobs.cancel(deploy.id)
+
+    assert cancelled.status is JobStatus.CANCELLED
+    assert (ann.jobs.wait(deploy.id)) == cancelled
+    assert (ann.vines.get(vine.id)).status is VineStatus.DRAFT
+    with pytest.raises(errors.JobEnded):
+        ann.jobs.cancel(deploy.id)
+    with pytest.raises(errors.NotFound):
+        ann.jobs.get(uuid4())
+    with pytest.raises(errors.NotFound):
+        ann.jobs.cancel(uuid4())
+
+
+def test_what_cannot_be_destroyed_is_refused(ann: Vintner) -> None:
+    vine = plant(ann)
+    with pytest.raises(errors.VineNotDestroyable):
+        ann.vines.destroy(vine.id)
+
+
+def test_a_vine_is_deleted_while_it_has_no_resources(ann: Vintner, bob: Vintner) -> None:
+    vine = plant(ann)
+    with pytest.raises(errors.NotFound):
+        bob.vines.delete(vine.id)
+    job = ann.vines.harvest(vine.id)
+    with pytest.raises(errors.VineNotDeletable):
+        ann.vines.delete(vine.id)
+    ann.jobs.cancel(job.id)
+
+    ann.vines.delete(vine.id)
+
+    assert ann.vines.list().all() == []
+    with pytest.raises(errors.NotFound):
+        ann.vines.delete(vine.id)
+
+
+def test_a_vine_without_an_identity_has_no_jobs(ann: Vintner) -> None:
+    vine = plant(ann, cloud_identity_id=None)
+    with pytest.raises(errors.CloudIdentityMissing):
+        ann.vines.plan(vine.id)
+
+
+def test_tendrils_are_registered_and_listed(ann: Vintner, bob: Vintner) -> None:
+    made = ann.tendrils.register(name="cellar")
+
+    (found,) = ann.tendrils.list().all()
+
+    assert found.id == made.worker_id
+    assert (found.mode, found.status) == (WorkerMode.SELF_HOSTED, WorkerStatus.OFFLINE)
+    assert bob.tendrils.list().all() == []
+    with pytest.raises(errors.InvalidInput):
+        ann.tendrils.register(name="")
+    with pytest.raises(errors.NotAllowed, match="cloud-hosted"):
+        ann.tendrils.register(name="x", mode=WorkerMode.CLOUD_HOSTED)
+    with pytest.raises(errors.InvalidInput, match='"moon" is not a valid worker mode'):
+        ann.tendrils.register(name="x", mode="moon")
+
+
+def test_the_audit_log_tells_what_happened(ann: Vintner, bob: Vintner) -> None:
+    vine = plant(ann)
+    ann.vines.harvest(vine.id)
+
+    entries = ann.audit.list(vine_id=vine.id).all()
+
+    assert [(entry.component_type, entry.action) for entry in entries] == [
+        ("vine", AuditAction.CREATED),
+        ("network", AuditAction.CREATED),
+        ("vine", AuditAction.UPDATED),
+    ]
+    assert entries[-1].changes["status"] == {"before": "DRAFT", "after": "QUEUED"}
+    assert entries[-1].user_id == ann.auth.user_id
+    assert bob.audit.list(vine_id=vine.id).all() == []
+
+
+def test_lists_go_beyond_what_one_answer_holds(ann: Vintner) -> None:
+    vine = plant(ann)
+    names = [f"topic-{number:04}" for number in range(1005)]
+    (
+        ann.table("vine_topics")
+        .insert([{"vine_id": str(vine.id), "name": name} for name in names])
+        .execute()
+    )
+
+    entries = ann.audit.list(vine_id=vine.id).all()
+
+    # the vine and its network, and each topic
+    assert len({entry.id for entry in entries}) == len(entries) == 2 + len(names)
+
+
+def test_the_raw_builder_raises_this_librarys_errors(ann: Vintner) -> None:
+    with pytest.raises(errors.SchemaMissing):
+        ann.table("no_such_table").select("*").execute()
+    with pytest.raises(errors.NotAllowed):
+        ann.table("vines").update({"status": "ACTIVE"}).eq("id", str(uuid4())).execute()
+
+
+def test_a_vineyard_is_changed_and_deleted(ann: Vintner, bob: Vintner) -> None:
+    made = ann.vineyards.create(name="a", description="the first")
+
+    renamed = ann.vineyards.update(made.id, name="b")
+    assert (renamed.name, renamed.description) == ("b", "the first")
+    assert (ann.vineyards.update(made.id, description=None)).description is None
+    unchanged = ann.vineyards.update(made.id)
+    assert unchanged.name == "b"
+    with pytest.raises(errors.NotFound):
+        bob.vineyards.update(made.id, name="mine")
+    with pytest.raises(errors.NotFound):
+        bob.vineyards.delete(made.id)
+    ann.vineyards.delete(made.id)
+    assert ann.vineyards.list().all() == []
+
+
+def test_an_identity_is_changed_and_deleted(ann: Vintner) -> None:
+    made = ann.identities.create(
+        provider="aws", name="prod", credentials={"secret_access_key": "very-secret"}
+    )
+
+    changed = ann.identities.update(
+        made.id, name="main", credentials={**made.credentials, "region": "eu-west-1"}
+    )
+    assert changed.name == "main"
+    assert changed.credentials == {**made.credentials, "region": "eu-west-1"}
+    ann.identities.delete(made.id)
+    with pytest.raises(errors.NotFound):
+        ann.identities.get(made.id)
+
+
+def test_lists_are_filtered_and_ordered(ann: Vintner) -> None:
+    for name in ("b", "a", 'c, "d"\\'):
+        ann.vineyards.create(name=name)
+
+    assert [found.name for found in ann.vineyards.list()] == ["a", "b", 'c, "d"\\']
+    newest = ann.vineyards.list(order="-created_at").take(2)
+    assert [found.name for found in newest] == ['c, "d"\\', "a"]
+    odd = ann.vineyards.list(name='c, "d"\\').first()
+    assert odd is not None
+    assert ann.vineyards.list(name="e").first() is None
+    statuses = [VineStatus.DRAFT, VineStatus.QUEUED]
+    vine = plant(ann)
+    assert ann.vines.list(status=statuses).all() == [vine]
+    assert ann.vines.list(status=[VineStatus.ACTIVE]).all() == []
+
+
+def test_a_list_is_read_page_by_page(ann: Vintner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two rows a page, equal in what they are ordered by first."""
+    monkeypatch.setattr("vintner_client._async.rows.PAGE", 2)
+    vine = plant(ann)
+    jobs = [ann.vines.plan(vine.id) for _ in range(5)]
+
+    newest_first = [job.id for job in ann.jobs.list(vine_id=vine.id)]
+    assert newest_first == [job.id for job in reversed(jobs)]
+    oldest_first = ann.jobs.list(vine_id=vine.id, order="created_at").all()
+    assert [job.id for job in oldest_first] == [job.id for job in jobs]
+    stages = ("staging", "production", "development")
+    for stage in stages:
+        plant(ann, environment_stage=stage)
+    listed = [found.environment_stage for found in ann.vines.list()]
+    assert listed == ["development", "development", "staging", "production"]
+
+
+def test_options_are_a_twins_own(ann: Vintner) -> None:
+    twin = ann.with_options(timeout=3.0, max_retries=0)
+    with twin:
+        assert twin.auth is ann.auth
+        assert twin.vineyards.list().all() == []
+    with pytest.raises(errors.ClientClosed):
+        twin.vineyards.list().all()
+    assert ann.vineyards.list().all() == []

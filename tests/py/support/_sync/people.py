@@ -1,0 +1,57 @@
+# Made by scripts/generate_sync.py from tests/py/support/_async/people.py: run `make sync`.
+"""Users of the stack: each test makes its own, so that tests run side by side."""
+
+from __future__ import annotations
+
+import uuid
+
+from vintner_client import Vintner
+from vintner_client.models import Vine
+from vintner_local.pytest_plugin import SupabaseStack
+
+PASSWORD = "correct horse battery"
+
+
+def new_email() -> str:
+    """An e-mail address that no other test has."""
+    return f"{uuid.uuid4().hex}@example.com"
+
+
+def sign_up(client: Vintner) -> str:
+    """Makes a user, signed in by this client; gives the e-mail address."""
+    email = new_email()
+    client.auth.sign_up(email=email, password=PASSWORD)
+    return email
+
+
+def plant(client: Vintner, **manifest: object) -> Vine:
+    """Plants a small vine with a local identity, in a vineyard of its own."""
+    vineyard = client.vineyards.create(name=f"vineyard-{uuid.uuid4().hex[:8]}")
+    identity = client.identities.create(provider="local", name="sandbox")
+    return client.vines.plant(
+        {
+            "vineyard_id": vineyard.id,
+            "cloud_identity_id": identity.id,
+            "project_name": "shop",
+            "region": "eu-west-1",
+            "network": {},
+            **manifest,
+        }
+    )
+
+
+def tendril_of(owner: Vintner, client: Vintner) -> None:
+    """Registers a Tendril of the owner's and signs the client in as it, ONLINE."""
+    made = owner.tendrils.register(name="tendril")
+    client.auth.sign_in_tendril(token=made.token)
+    client.lease.heartbeat(version="1.0.0")
+
+
+def client_of(stack: SupabaseStack, *, url: str | None = None) -> Vintner:
+    """A client of the stack, not signed in.
+
+    Args:
+        stack: the stack.
+        url: another way to it, such as a proxy.
+    """
+    return Vintner(url=url or stack.url, key=stack.publishable_key)
