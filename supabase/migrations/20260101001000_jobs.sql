@@ -152,6 +152,28 @@ create trigger guard
 before insert or update of status, cancel_requested_at on public.provision_jobs
 for each row execute function private.tg_provision_jobs__guard();
 
+create function private.tg_vines__lock_jobs()
+returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+  -- the vine is locked by now, so to wait for a job would be against the order of locks
+  perform private.raise_error('vine_busy', private.vine_label(old), j.job_type)
+  from public.provision_jobs as j
+  where j.vine_id = old.id and j.id <> all (array(
+    select l.id from public.provision_jobs as l where l.vine_id = old.id for update skip locked
+  ))
+  limit 1;
+  return old;
+end;
+$$;
+comment on function private.tg_vines__lock_jobs is
+  'Locks the jobs that go with a vine; refuses where somebody is at one of them this moment.';
+
+create trigger lock_jobs
+before delete on public.vines
+for each row execute function private.tg_vines__lock_jobs();
+
 create function private.move_components(
   p_vine_id uuid, p_from public.component_status[], p_to public.component_status
 )

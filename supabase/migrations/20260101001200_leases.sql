@@ -115,25 +115,25 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_job public.provision_jobs;
-  v_all boolean := true;
 begin
   for v_job in
     select * from public.provision_jobs
     where worker_id = p_worker_id and completed_at is null and not id = any (p_except)
-    for update
+    for update skip locked
   loop
     if private.lock_vine(v_job.vine_id) then
       perform private.resolve_lost_job(v_job);
-    else
-      v_all := false;
     end if;
   end loop;
-  return v_all;
+  return not exists (
+    select from public.provision_jobs
+    where worker_id = p_worker_id and completed_at is null and not id = any (p_except)
+  );
 end;
 $$;
 comment on function private.lose_jobs is
-  'Resolves the jobs of a Tendril that no longer runs them; false where some must wait for the next call because their '
-  'vines are in use. For the sweep, heartbeats and removals, which hold the Tendril''s lock.';
+  'Resolves the jobs of a Tendril that no longer runs them; false where some must wait for the next call because they '
+  'or their vines are in use: it waits for nobody. For the sweep, heartbeats and removals, which hold the Tendril''s lock.';
 
 create function private.sweep()
 returns void
@@ -179,7 +179,7 @@ begin
 end;
 $$;
 comment on function private.sweep is
-  'Finds Tendrils unheard of and jobs past their deadline. Run by heartbeats, claims and enqueues.';
+  'Finds Tendrils unheard of and jobs past their deadline. It waits for nobody. Run by heartbeats, claims and enqueues.';
 
 --------------------------------------------------------------------------------------------------
 -- Heartbeat, and the fence

@@ -50,15 +50,16 @@ declare
   v_job public.provision_jobs;
   v_label text;
 begin
-  -- before the vine is locked: everyone locks workers first, then jobs, then vines
-  perform private.sweep();
   perform from public.provision_jobs where id = p_plan_job_id for key share;
-  select v.* into v_vine from public.vines as v
+  perform from public.vines as v
   where v.id = p_vine_id and v.account_id = any (array(select private.account_ids('viewer')))
   for update;
   if not found then
     perform private.raise_error('not_found', 'vine', p_vine_id::text);
   end if;
+  -- it waits for nobody, so it may come now; earlier, two who enqueue could wait for each other's vines
+  perform private.sweep();
+  select * into strict v_vine from public.vines where id = p_vine_id;
   v_label := private.vine_label(v_vine);
   perform private.require_role(v_vine.account_id, 'operator', 'run jobs');
   v_job := private.earlier_job(p_idempotency_key, p_vine_id, p_job_type, p_plan_job_id);

@@ -230,6 +230,57 @@ def test_a_session_that_dies_at_any_step_leaves_the_step_undone(
         assert scene.broken() == []
 
 
+def test_a_vine_is_not_deleted_while_somebody_is_at_one_of_its_jobs(scene: Scene) -> None:
+    job, attempt = scene.running()
+    session = scene.tendril_session
+    session.execute(LOG, [job, attempt])
+    scene.owner_session.execute("set lock_timeout = '5s'")
+    with pytest.raises(psycopg.Error) as refusal:
+        scene.owner_session.execute("delete from public.vines where id = %s", [scene.vine_id])
+    assert code(refusal.value) == "vine_busy"
+    scene.owner_session.rollback()
+    session.execute(COMPLETE, [job, attempt])
+    session.commit()
+    scene.owner_session.execute("delete from public.vines where id = %s", [scene.vine_id])
+    scene.owner_session.commit()
+    assert scene.statuses() == {}
+
+
+def test_a_heartbeat_does_not_wait_for_who_is_at_a_lost_job(scene: Scene) -> None:
+    job, attempt = scene.running()
+    scene.pass_time(61)
+    scene.tendril_session.execute(LOG, [job, attempt])
+    other = scene.session(scene.tendril())
+    other.execute("set lock_timeout = '5s'")
+    other.execute(HEARTBEAT, [[]])
+    assert scene.job(job) == "PROCESSING"
+    scene.tendril_session.commit()
+    scene.sweep()
+    assert scene.job(job) == "QUEUED"
+    assert scene.broken() == []
+
+
+def test_who_waits_for_a_vine_to_enqueue_holds_up_nobody(scene: Scene) -> None:
+    lost, _ = scene.running()
+    wanted = scene.vine()
+    scene.pass_time(61)
+    second = scene.session(scene.owner, autocommit=False)
+    free: LiteralString = "select from public.provision_jobs where id = %s for update nowait"
+    refusal = race(
+        scene.admin,
+        scene.owner_session,
+        second,
+        lambda session: session.execute(
+            "update public.vines set region = region where id = %s", [wanted]
+        ),
+        lambda session: session.execute("select public.enqueue_job(%s, 'PLAN')", [wanted]),
+        lambda _: scene.admin.execute(free, [lost]),
+    )
+    assert refusal is None
+    assert scene.job(lost) == "QUEUED"
+    assert scene.broken() == []
+
+
 class Crowd:
     """Many who do all kinds of things to the jobs of a few vines."""
 
