@@ -224,13 +224,17 @@ returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_kind private.component_kinds;
-  v_column text;
+  v_table regclass;
+  v_assignments text;
 begin
-  for v_kind in select k.* from private.component_kinds as k loop
-    for v_column in select unnest(v_kind.output_columns) except select unnest(v_kind.client_columns) loop
-      execute format('update %s set %I = null where vine_id = $1', v_kind.table_name, v_column) using p_vine_id;
-    end loop;
+  for v_table, v_assignments in
+    select k.table_name, string_agg(format('%I = null', c.name), ', ')
+    from private.component_kinds as k
+    cross join unnest(k.output_columns) as c (name)
+    where c.name <> all (k.client_columns)
+    group by k.table_name
+  loop
+    execute format('update %s set %s where vine_id = $1', v_table, v_assignments) using p_vine_id;
   end loop;
 end;
 $$;
@@ -242,17 +246,16 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_kind private.component_kinds;
-  v_column text;
+  v_source text;
 begin
   for v_kind in select k.* from private.component_kinds as k where cardinality(k.output_columns) > 0 loop
-    foreach v_column in array v_kind.output_columns loop
-      execute format(
-        'update %1$s set %2$I = %3$s ->> %2$L where vine_id = $1 and %3$s ->> %2$L is not null',
-        v_kind.table_name, v_column,
-        -- a singleton's outputs stand under its key, those of the others under their names
-        case when v_kind.is_singleton then '$2' else '($2 -> name)' end)
-      using p_vine_id, p_outputs -> v_kind.manifest_key;
-    end loop;
+    -- a singleton's outputs stand under its key, those of the others under their names
+    v_source := case when v_kind.is_singleton then '$2' else '($2 -> name)' end;
+    execute (
+      select format('update %s set %s where vine_id = $1 and %s is not null', v_kind.table_name,
+        string_agg(format('%1$I = coalesce(%2$s ->> %1$L, %1$I)', c.name, v_source), ', '), v_source)
+      from unnest(v_kind.output_columns) as c (name)
+    ) using p_vine_id, p_outputs -> v_kind.manifest_key;
   end loop;
 end;
 $$;

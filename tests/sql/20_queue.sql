@@ -1,6 +1,6 @@
 -- The main walk: DRAFT to DESTROYED by way of the queue, and what refuses on the way.
 begin;
-select plan(39);
+select plan(40);
 
 create temporary table t on commit drop as
 select o.id as owner, tests.sign_up('stranger') as stranger, tests.plant(o.id, p_more => '{
@@ -77,6 +77,8 @@ select results_eq($$
   where vine_id = (select vine from t) and d.name = 'main'
 $$, $$ values ('net-1', 'c', 'https://c', 'main.db', 'ACTIVE', 's.cache', 'r/api') $$, 'outputs fill their columns, and no others');
 select tests.act_as_owner();
+select is((select count(*)::int from public.vine_audit_log where vine_id = (select vine from t) and changes ?| '{cluster_name,cluster_endpoint}'), 1,
+  'one entry tells of a component''s outputs');
 select is(private.describe_components((select vine from t)) -> 'network' ->> 'network_id', null, 'an output is no input of the next plan');
 select tests.act_as((select owner from t));
 select throws_ok($$ delete from public.vines where id = (select vine from t) $$, 'PT409', null, 'what exists is not deleted');
