@@ -382,7 +382,7 @@ begin
   if v_vine.status = 'DESTROYED' then
     perform private.raise_error('vine_destroyed', private.vine_label(v_vine));
   end if;
-  return coalesce(new, old);
+  return null;
 end;
 $$;
 comment on function private.tg_components__guard_destroyed is
@@ -456,7 +456,8 @@ begin
     execute format('grant select, delete on %s to authenticated, service_role', v_kind.table_name);
     execute format('grant insert (vine_id, %s) on %s to authenticated', v_columns, v_kind.table_name);
     execute format('grant update (%s) on %s to authenticated', v_columns, v_kind.table_name);
-    execute format('create trigger guard_destroyed before insert or update or delete on %s '
+    -- after, so that what it says of a vine is said to who may write there
+    execute format('create trigger guard_destroyed after insert or update or delete on %s '
       'for each row when (not private.is_reencrypting()) '
       'execute function private.tg_components__guard_destroyed()', v_kind.table_name);
     if private.has_status(v_kind) then

@@ -1,6 +1,6 @@
 -- Every move of each life cycle, legal or not: each state to each other, in every table that has one, whoever writes.
 begin;
-select plan(15);
+select plan(16);
 
 set constraints all immediate;
 
@@ -205,9 +205,13 @@ select is_empty($$ select * from writes where vine_status <> 'DESTROYED' and fou
   'a component may be made, changed and removed whatever its vine is doing');
 select is_empty($$ select * from writes where vine_status = 'DESTROYED' and found <> 'vine_destroyed' $$, 'but for a DESTROYED one');
 select is((select count(*)::int from writes where vine_status = 'DESTROYED'), 29, 'each kind, each command');
-select is(pg_temp.try_write(s, $$ insert into public.vine_network (vine_id) select vine from t $$),
-  case s when 'DESTROYED' then 'vine_destroyed' else 'Key (vine_id)=(' || vine || ') already exists.' end, 'a singleton at ' || s)
-from t, unnest('{ACTIVE,DESTROYED}'::public.vine_status[]) as s;
+select is(pg_temp.try_write('ACTIVE', $$ insert into public.vine_network (vine_id) select vine from t $$),
+  'Key (vine_id)=(' || vine || ') already exists.', 'a singleton stands once') from t;
+set local session_replication_role = replica;
+update public.vines set status = 'DESTROYED' where id = (select vine from t);
+set local session_replication_role = origin;
+select is(tests.outcome(u, format('insert into public.vine_queues (vine_id, name) values (%L, ''late'')', vine)), wanted, who)
+from (select y.user_id, v.id as vine from t join public.vines as v on v.id = t.vine join public.vineyards as y on y.id = v.vineyard_id) as t, lateral (values (user_id, 'vine_destroyed', 'its owner learns that it is DESTROYED'), (tests.sign_up('s'), '42501', 'and a stranger does not')) as s (u, wanted, who);
 
 select * from finish();
 rollback;
