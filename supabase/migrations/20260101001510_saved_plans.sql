@@ -57,6 +57,9 @@ begin
       where j.vine_id = p_vine_id and j.job_type in ('DEPLOY', 'DESTROY')
         and j.started_at > v_plan.started_at and j.completed_at is not null
     ) then 'the vine was deployed or destroyed since'
+    -- changed while the PLAN was queued: it ran in the account that it was asked for
+    when v_plan.cloud_identity_id is distinct from (select v.cloud_identity_id from public.vines as v where v.id = p_vine_id) then
+      'the vine has another cloud identity'
     when exists (
       select from public.vine_audit_log as a
       where a.vine_id = p_vine_id and a.created_at > v_plan.started_at

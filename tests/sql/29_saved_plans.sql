@@ -1,6 +1,6 @@
 -- Saved plans: kept for the DEPLOY that names them, for a while, and no longer than they hold.
 begin;
-select plan(43);
+select plan(47);
 
 create temporary table t on commit drop as
 select o.id as owner, tests.sign_up('stranger') as stranger, tests.plant(o.id, p_more => '{"network": {}}') as vine, tests.plant(o.id) as other
@@ -125,6 +125,16 @@ select pg_temp.end_plan();
 select is(pg_temp.say('owner', $$ select public.push_terraform_state(vine, '{"serial": 9, "lineage": "a"}') from t $$), '9', 'a state is put back');
 select is(pg_temp.deploy(), 'plan_unusable', 'and the plan rests on another');
 select is(pg_temp.say('owner', $$ select public.get_saved_plan(plan, 1) from t $$), 'lease_lost', 'people never get one');
+
+-- its vine is still DRAFT, so it may be given another account while the PLAN waits
+update t set plan = (pg_temp.say('owner', $$ select (public.enqueue_job(other, 'PLAN')).id from t $$))::uuid;
+select is(pg_temp.say('owner', $$ with i as (insert into public.cloud_identities (provider, name) values ('local', 'there') returning id)
+  update public.vines set cloud_identity_id = i.id from i where vines.id = (select other from t) returning 1 $$), '1', 'a vine that is planned gets another cloud identity');
+select is(pg_temp.say('worker', 'select (public.claim_next_job(worker)).id = plan from t'), 'true', 'before the Tendril looks');
+select is(pg_temp.say('worker', 'select (public.start_job(plan, 1)).status from t'), 'PROCESSING', 'which starts');
+update public.provision_jobs set started_at = clock_timestamp() where id = (select plan from t);
+select pg_temp.end_plan();
+select is(pg_temp.say('owner', $$ select public.enqueue_job(other, 'DEPLOY', null, null, plan) from t $$), 'plan_unusable', 'and plans for the former');
 
 select * from finish();
 rollback;
