@@ -274,7 +274,7 @@ using (
   or (mode = 'self-hosted' and user_id = any (array(select private.fellow_ids('admin'))))
 );
 comment on policy workers_select on public.workers is
-  'Its owner sees a Tendril, and itself, and who administers an account that it serves.';
+  'Its owner sees a Tendril, it sees itself, and whoever belongs to an account that it serves sees it.';
 create policy workers_update on public.workers for update to authenticated
 using (user_id = (select private.current_user_id()));
 grant select, update (name) on public.workers to authenticated;

@@ -48,6 +48,25 @@ $$;
 comment on function private.tg_accounts_memberships__resolve_jobs is
   'Takes an account''s jobs from the Tendrils of one who no longer administers it.';
 
+create function private.tg_workers__resolve_jobs()
+returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+  perform private.resolve_lost_job(j, 'was removed')
+  from (
+    select * from public.provision_jobs where worker_id = old.id and completed_at is null for update
+  ) as j;
+  return old;
+end;
+$$;
+comment on function private.tg_workers__resolve_jobs is
+  'Takes the jobs of other accounts from a cloud-hosted Tendril that goes with its owner.';
+
+create trigger resolve_jobs
+before delete on public.workers
+for each row execute function private.tg_workers__resolve_jobs();
+
 create trigger resolve_jobs_left
 after delete on public.accounts_memberships
 for each row when (old.role >= 'admin')

@@ -13,24 +13,6 @@ as $$
 $$;
 comment on function private.has_own_tendril is 'Whether an admin of the account has a self-hosted Tendril. For claims.';
 
-create function private.served_account_ids(p_worker_id uuid)
-returns setof uuid
-language sql stable security definer set search_path = ''
-as $$
-  select m.account_id
-  from public.workers as w
-  join public.accounts_memberships as m on m.user_id = w.user_id
-  where w.id = p_worker_id and w.mode = 'self-hosted' and m.role >= 'admin'
-  union all
-  select a.id
-  from public.workers as w
-  cross join public.accounts as a
-  where w.id = p_worker_id and w.mode = 'cloud-hosted' and not private.has_own_tendril(a.id);
-$$;
-comment on function private.served_account_ids is
-  'A self-hosted Tendril serves the accounts that its owner administers, for it is handed their credentials; '
-  'a cloud-hosted one those that have none of their own.';
-
 create function private.waiting_account_ids()
 returns setof uuid
 language sql stable security definer set search_path = ''

@@ -1,11 +1,12 @@
 -- Tendrils: who may make which, whom they serve, and that they go with their owner.
 begin;
-select plan(10);
+select plan(13);
 
 create temporary table t on commit drop as
 select o.id as owner, tests.sign_up('stranger') as stranger, tests.plant(o.id) as vine
 from (select tests.sign_up('owner') as id) as o;
-alter table t add worker uuid, add cloud uuid;
+alter table t add worker uuid, add cloud uuid, add theirs uuid;
+update t set theirs = tests.plant(stranger);
 grant select on t to public;
 
 select tests.act_as((select stranger from t));
@@ -17,19 +18,26 @@ select matches(public.register_cloud_tendril('pool', (select stranger from t)) -
 select tests.act_as_owner();
 update t set cloud = (select id from public.workers where user_id = (select stranger from t) and mode = 'cloud-hosted');
 
-select ok((select y.account_id from public.vineyards as y join public.vines as v on v.vineyard_id = y.id where v.id = (select vine from t))
-  in (select private.served_account_ids((select cloud from t))), 'it serves an account that has no Tendril');
+create function pg_temp.served() returns boolean language sql as $$
+  select not private.has_own_tendril(a.id) from public.accounts as a join t on t.owner = a.personal_user_id $$;
+select is(pg_temp.served(), true, 'it serves an account that has no Tendril');
 update t set worker = tests.tendril(owner);
-select ok((select y.account_id from public.vineyards as y join public.vines as v on v.vineyard_id = y.id where v.id = (select vine from t))
-  not in (select private.served_account_ids((select cloud from t))), 'and not one that has');
-select set_eq(format('select private.served_account_ids(%L)', worker), format('select id from public.accounts where personal_user_id = %L', owner),
-  'a self-hosted one serves its owner''s account') from t;
+select is(pg_temp.served(), false, 'and not one that has');
 select tests.join_account((select stranger from t), (select owner from t), 'operator');
-select is((select count(*)::int from private.served_account_ids((select worker from t))), 1, 'but not one where its owner is only an operator');
-
+select tests.act_as((select stranger from t));
+select lives_ok($$ select public.enqueue_job(theirs, 'PLAN') from t $$, 'a job of an account where a self-hosted one''s owner is only an operator');
+select tests.act_as((select owner from t));
+select lives_ok($$ select public.enqueue_job(vine, 'PLAN') from t $$, 'and one where they are the owner');
+select tests.act_as((select worker from t));
+select is((select j.vine_id from public.claim_next_job((select worker from t)) as j), (select vine from t), 'it claims the second');
+select is((select j.id from public.claim_next_job((select worker from t)) as j), null, 'and never the first');
 select tests.act_as((select worker from t));
 select throws_ok($$ select public.register_tendril('child') $$, 'PT403', null, 'a Tendril makes no other');
 select tests.act_as_owner();
+update public.provision_jobs set worker_id = cloud from t where vine_id = vine;
+delete from auth.users where id = (select stranger from t);
+select is((select j.status || ' ' || coalesce(j.worker_id::text, 'of nobody') from public.provision_jobs as j join t on t.vine = j.vine_id), 'QUEUED of nobody',
+  'what a cloud-hosted one runs goes on without it when it goes');
 delete from auth.users where id = (select owner from t);
 set constraints all immediate;
 select is((select count(*)::int from auth.users where id in ((select owner from t), (select worker from t))), 0, 'a Tendril goes with its owner');
