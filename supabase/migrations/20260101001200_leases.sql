@@ -235,6 +235,9 @@ as $$
 declare
   v_worker public.workers := private.current_worker();
 begin
+  if p_status is null then
+    perform private.raise_error('invalid_input', 'A Tendril is ONLINE, DRAINING or OFFLINE.');
+  end if;
   update public.workers
   set last_heartbeat = now(),
       status = case when p_status = 'ONLINE' and drain_requested_at is not null then 'DRAINING' else p_status end,

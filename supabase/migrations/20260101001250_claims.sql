@@ -157,6 +157,8 @@ declare
 begin
   if p_status is null or p_status not in ('SUCCESS', 'FAILED', 'CANCELLED') then
     perform private.raise_error('invalid_input', 'A job ends as SUCCESS, FAILED or CANCELLED.');
+  elsif jsonb_typeof(p_outputs) <> 'object' or jsonb_typeof(p_execution_metadata) <> 'object' then
+    perform private.raise_error('invalid_input', 'Outputs and metadata of a job are objects.');
   end if;
   perform private.check_session();
   select * into v_job from public.provision_jobs

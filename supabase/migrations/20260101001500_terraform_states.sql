@@ -71,6 +71,10 @@ declare
   v_job constant public.provision_jobs := private.held_job(p_job_id, p_attempt);
   v_state private.terraform_states;
 begin
+  -- a job that has not started did no harm if it is lost: it must not have run Terraform
+  if v_job.vine_id is null or v_job.status <> 'PROCESSING' or jsonb_typeof(p_lock_info) is distinct from 'object' then
+    perform private.raise_error('invalid_input', 'A lock is an object, taken for a job of a vine that has started.');
+  end if;
   insert into private.terraform_states (vine_id) values (v_job.vine_id) on conflict (vine_id) do nothing;
   select * into strict v_state from private.terraform_states where vine_id = v_job.vine_id for update;
   if v_state.lock_info is not null

@@ -1,6 +1,6 @@
 -- The main walk: DRAFT to DESTROYED by way of the queue, and what refuses on the way.
 begin;
-select plan(40);
+select plan(42);
 
 create temporary table t on commit drop as
 select o.id as owner, tests.sign_up('stranger') as stranger, tests.plant(o.id, p_more => '{
@@ -45,6 +45,8 @@ select is(public.append_job_logs((pg_temp.newest()).id, 1,
   '[{"seq": 1, "log_chunk": "a", "stream_type": "STDOUT"}, {"seq": 2, "log_chunk": "b", "stream_type": "STDERR"}]'), 3, 'a repeated chunk is passed over');
 select throws_ok($$ select public.append_job_logs((pg_temp.newest()).id, 2, '[]') $$, 'PT409', null, 'the fence holds');
 select is(public.get_job_context((pg_temp.newest()).id, 1) -> 'components' -> 'databases' -> 1 ->> 'engine', 'aurora-mysql', 'the context describes components');
+select throws_ok(format('select public.complete_job(%L, 1, %L, p_outputs => %L, p_execution_metadata => %L)', (pg_temp.newest()).id, 'SUCCESS', o, m), 'PT400', null,
+  'outputs and metadata are objects') from (values ('[1]', null), (null, '"x"')) as v (o, m);
 select is((public.complete_job((pg_temp.newest()).id, 1, 'SUCCESS')).status::text, 'SUCCESS', 'it ends');
 select throws_ok($$ select public.complete_job((pg_temp.newest()).id, 1, 'FAILED') $$, 'PT409', null, 'once');
 select throws_ok($$ select public.append_job_logs((pg_temp.newest()).id, 1, '[]') $$, 'PT409', null, 'and no log comes after');

@@ -1,6 +1,6 @@
 -- Terraform state: the lock, lineage and serial, versions, and what admins do to it.
 begin;
-select plan(41);
+select plan(43);
 
 create temporary table t on commit drop as
 select o.id as owner, tests.sign_up('operator') as operator, tests.sign_up('stranger') as stranger, tests.plant(o.id) as vine, tests.plant(o.id) as draft
@@ -36,6 +36,11 @@ create function pg_temp.serials() returns bigint[] language sql as $$
 select pg_temp.run('DEPLOY');
 select is(pg_temp.say('worker', 'select public.get_terraform_state(job, 1) from t'), null, 'at first there is none');
 select is(pg_temp.put(pg_temp.state(1)), 'state_conflict', 'nothing is stored without the lock');
+select is(pg_temp.say('worker', $$ select public.lock_terraform_state(job, 1, '[]') from t $$), 'invalid_input', 'which is an object');
+update public.provision_jobs set status = 'QUEUED' where id = (select job from t);
+update public.provision_jobs set status = 'CLAIMED' where id = (select job from t);
+select is(pg_temp.say('worker', $$ select public.lock_terraform_state(job, 1, '{"ID": "l"}') from t $$), 'invalid_input', 'and not for a job that has yet to start');
+update public.provision_jobs set status = 'PROCESSING' where id = (select job from t);
 select is(pg_temp.say('worker', $$ select public.lock_terraform_state(job, 1, '{"ID": "l"}') from t $$), null, 'the job takes it');
 select is(pg_temp.say('worker', $$ select public.lock_terraform_state(job, 1, '{"ID": "m"}') ->> 'ID' from t $$), 'l', 'a second one is told who has it');
 select is(pg_temp.put(pg_temp.state(1), 'm'), 'state_conflict', 'and stores nothing');

@@ -1,6 +1,6 @@
 -- What owners do with their Tendrils: new tokens, removal, draining; versions against the newest release.
 begin;
-select plan(54);
+select plan(55);
 
 create temporary table t on commit drop as
 select o.id as owner, tests.sign_up('fellow') as fellow, tests.sign_up('stranger') as stranger, tests.plant(o.id) as vine
@@ -78,6 +78,7 @@ update t set hash = encrypted_password from auth.users as u where u.id = worker;
 create temporary table session on commit drop as select pg_temp.sign_in() as id;
 grant select on session to public;
 select pg_temp.act_in_session((select id::text from session));
+select throws_ok($$ select public.heartbeat('0.1.0', null) $$, 'PT400', null, 'who is there says how');
 select lives_ok($$ select public.heartbeat('0.1.0', p_running_job_ids => array[(select job from t)]) $$, 'a live session is heard');
 select is(public.append_job_logs((select job from t), 1, '[]'), 1, 'and its reports');
 select tests.act_as((select owner from t));

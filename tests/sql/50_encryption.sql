@@ -47,6 +47,7 @@ select throws_ok(format($$ select private.decrypt(%L, 'access_token', %L) $$, ci
 select tests.act_as((select worker from t));
 create temporary table j on commit drop as select id from public.provision_jobs where worker_id = (select worker from t);
 select throws_ok($$ select public.put_terraform_state((select id from j), 1, '{"lineage": "l", "serial": 1}', 'lock') $$, 'PT409', null, 'state needs the lock');
+select public.start_job((select id from j), 1);
 select public.lock_terraform_state((select id from j), 1, '{"ID": "lock"}');
 select public.put_terraform_state((select id from j), 1, '{"lineage": "l", "serial": 1, "password": "hush-hush"}', 'lock');
 select is(public.get_terraform_state((select id from j), 1), '{"lineage": "l", "serial": 1, "password": "hush-hush"}', 'state comes back as it went in');

@@ -16,6 +16,7 @@ insert into public.provider_tokens (provider, access_token) values ('github', 'h
 select id from public.enqueue_job((select vine from t), 'PLAN');
 select tests.act_as((select worker from t));
 create temporary table j on commit drop as select id from public.claim_next_job((select worker from t));
+select public.start_job((select id from j), 1);
 select public.lock_terraform_state((select id from j), 1, '{"ID": "lock"}');
 select public.put_terraform_state((select id from j), 1, '{"lineage": "l", "serial": 1, "password": "hush"}', 'lock');
 select tests.act_as_owner();
