@@ -98,9 +98,6 @@ comment on function private.checked_row is
   'The columns that a row of a manifest sets, null standing for left out; refuses unknown keys, values of another type '
   'and needed keys left out.';
 grant execute on function private.checked_row to authenticated;
-alter table private.component_kinds enable row level security;
-create policy component_kinds_select on private.component_kinds for select to authenticated using (true);
-grant select on private.component_kinds to authenticated;
 
 create function private.checked_vine(p_path text, p_columns text[], p_vine jsonb)
 returns jsonb
