@@ -146,6 +146,7 @@ class Channel:
         for task in (self._subscribing, self._expiring):
             if task is not None and task is not current:
                 task.cancel()
+        self._subscribing = None
 
     def tell_closed(self) -> None:
         """Tells the client that the channel is closed."""
@@ -217,11 +218,18 @@ class Channel:
                 log.warning("a subscription waits for the database: %s", str(error).strip())
                 await self._pause(self._server.waits.retry_subscribe)
                 continue
+            if self._is_outdated():
+                return
             self._subscriptions, self._audience = found, audience
             self._server.hub.listen(self)
             await self._server.confirmable()
-            self._system("ok", "Subscribed to PostgreSQL")
+            if not self._is_outdated():
+                self._system("ok", "Subscribed to PostgreSQL")
             return
+
+    def _is_outdated(self) -> bool:
+        """Whether this task was cancelled, which what it waited for may have swallowed."""
+        return asyncio.current_task() is not self._subscribing
 
     async def _pause(self, bounds: tuple[float, float]) -> None:
         await asyncio.sleep(random.uniform(*bounds))  # noqa: S311 - a pause, no secret

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isinf
 from typing import Any, NoReturn, Protocol
 
 Frame = str | bytes
@@ -73,16 +74,30 @@ def dumps_in_order(value: Any) -> str:
 
 
 def loads(text: str) -> Any:
-    """Parses JSON.
+    """Parses JSON that may be sent on to others.
 
     Raises:
-        ValueError: the text is no JSON; NaN and Infinity are none.
+        ValueError: the text is no JSON, or holds what cannot be written as JSON again: NaN, numbers
+            beyond a double, half a surrogate pair, lists nested a thousand deep.
     """
-    return json.loads(text, parse_constant=_refuse_constant)
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        if "\\u" in text:
+            dumps(value).encode()
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        raise ValueError(f"{text} is beyond a double")
+    return number
 
 
 class Serializer(Protocol):

@@ -5,19 +5,20 @@ Messages go to `/api/broadcast`, a single one to `/api/broadcast/TOPIC/events/EV
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg
 from aiohttp import web
 from psycopg_pool import PoolTimeout
-from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from vintner_local.realtime import tokens
 from vintner_local.realtime.authorization import read_rights
-from vintner_local.realtime.frames import UserBroadcast, dumps
+from vintner_local.realtime.frames import UserBroadcast, dumps, loads
 from vintner_local.realtime.server import RealtimeServer
 from vintner_local.realtime.tokens import Token, TokenError
 
 _NO_KEY = "API key is missing"
-_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 
 class _Message(BaseModel):
@@ -45,10 +46,10 @@ async def broadcast(server: RealtimeServer, request: web.Request) -> web.Respons
     """
     try:
         token = _sender(server, request)
-        batch = _Batch.model_validate_json(await request.read())
+        batch = _Batch.model_validate(loads((await request.read()).decode()))
     except TokenError as error:
         return web.json_response({"error": error.at_connect}, status=401)
-    except ValidationError as error:
+    except ValueError as error:
         return _malformed(error)
     for message in batch.messages:
         if not message.private or await _may_send(server, message.topic, token):
@@ -72,10 +73,10 @@ async def broadcast_one(server: RealtimeServer, request: web.Request) -> web.Res
     body, is_json = await request.read(), request.content_type == "application/json"
     try:
         token = _sender(server, request)
-        payload = dumps(_JSON.validate_json(body)).encode() if is_json else body
+        payload = dumps(loads(body.decode())).encode() if is_json else body
     except TokenError as error:
         return web.json_response({"error": error.at_connect}, status=401)
-    except ValidationError as error:
+    except ValueError as error:
         return _malformed(error)
     if not is_json and request.content_type != "application/octet-stream":
         return web.json_response({"message": "Unsupported Media Type"}, status=415)
@@ -97,8 +98,10 @@ def _sender(server: RealtimeServer, request: web.Request) -> Token:
     return tokens.verify(server.keys, own or key)
 
 
-def _malformed(error: ValidationError) -> web.Response:
-    details = error.errors(include_url=False, include_context=False, include_input=False)
+def _malformed(error: ValueError) -> web.Response:
+    details: list[Any] = [{"msg": str(error)}]
+    if isinstance(error, ValidationError):
+        details = [*error.errors(include_url=False, include_context=False, include_input=False)]
     return web.json_response({"errors": details}, status=422, dumps=dumps)
 
 

@@ -15,10 +15,13 @@ Flag = Annotated[bool, BeforeValidator(_flag)]
 """A boolean that old clients send as a string."""
 
 
+_YEAR_9999 = 253_402_300_799_999
+
+
 class ReplayConfig(BaseModel):
     """Which stored private broadcasts to send again: at most `limit` since `since` (ms)."""
 
-    since: int
+    since: int = Field(ge=0, le=_YEAR_9999)
     limit: int = Field(default=25, ge=1, le=25)
 
 

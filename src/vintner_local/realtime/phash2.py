@@ -23,7 +23,7 @@ def phash2(value: JsonValue) -> int:
 
     Args:
         value: null, booleans, numbers, strings, lists and objects. Numbers that are no 28 bit
-            integers hash by their bits in a way of our own, stable but not Erlang's.
+            integers hash by their text, which is stable but not Erlang's way.
 
     Returns:
         A number from 0 to 2^27 - 1.
@@ -41,8 +41,7 @@ def _hash(value: JsonValue, seed: int) -> int:
             seed = _word(-value, seed, 1)
         return _word(value, seed, 1)
     if isinstance(value, int | float):
-        high, low = struct.unpack(">II", struct.pack(">d", value))
-        return _mix(_const(12) + high, _const(12) + low, seed)[2]
+        return _binary(str(value).encode(), seed)
     if isinstance(value, list):
         return _list(value, seed)
     return _map(value, seed)

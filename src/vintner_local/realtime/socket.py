@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from vintner_local.ending import end
 from vintner_local.realtime import tokens
 from vintner_local.realtime.channel import PREFIX, Channel, JoinError
 from vintner_local.realtime.frames import ClientMessage, Frame, Serializer, dumps
@@ -59,16 +60,19 @@ class Socket:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for channel in self._channels.values():
-                channel.stop()
-            # A write that waits for the client must not be cancelled before the close is sent:
-            # both wait for the same future of aiohttp's.
-            await self._close()
+            try:
+                # A write that waits for the client must not be cancelled before the close is sent:
+                # both wait for the same future of aiohttp's.
+                await self._close()
+                await end(*tasks)
+            finally:
+                # Last, since a join may have been under way.
+                for channel in self._channels.values():
+                    channel.stop()
             for task in tasks:
-                task.cancel()
-            for result in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(result, Exception) and not isinstance(result, ConnectionError):
-                    log.error("a connection failed", exc_info=result)
+                error = task.exception() if task.done() and not task.cancelled() else None
+                if error is not None and not isinstance(error, ConnectionError):
+                    log.error("a connection failed", exc_info=error)
 
     async def close_for_restart(self) -> None:
         """Ends the connection because the server goes away."""

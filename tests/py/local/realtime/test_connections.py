@@ -59,6 +59,32 @@ async def test_frames_that_say_nothing_are_dropped(server: Server) -> None:
         assert await client.next() == OK
 
 
+@pytest.mark.parametrize(
+    "unsayable", ['"\\ud800"', "1e999", "-1e999", "NaN", "[" * 5000 + "]" * 5000]
+)
+async def test_what_is_no_json_to_others_reaches_nobody(server: Server, unsayable: str) -> None:
+    async with (
+        connect(server) as sender,
+        connect(server) as hearer,
+        aiohttp.ClientSession() as http,
+    ):
+        await sender.join("t")
+        await hearer.join("t")
+        for value in (unsayable, "1"):
+            payload = f'{{"type":"broadcast","event":"e","payload":{{"value":{value}}}}}'
+            frame = f'"topic":"realtime:t","event":"broadcast","ref":"2","payload":{payload}'
+            await sender.socket.send_str(f"{{{frame}}}")
+            message = f'{{"topic":"t","event":"e","payload":{{"value":{value}}}}}'
+            posted = await http.post(
+                f"{server.url}/api/broadcast",
+                data=f'{{"messages":[{message}]}}',
+                headers={"apikey": server.keys.publishable, "content-type": "application/json"},
+            )
+            assert posted.status == (202 if value == "1" else 422)
+        for _ in range(2):
+            assert (await hearer.next())[1]["payload"] == {"value": 1}
+
+
 async def test_topics_that_are_not_joined(server: Server) -> None:
     async with connect(server) as client:
         await client.send("realtime:t", "broadcast", {})
