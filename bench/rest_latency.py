@@ -20,7 +20,7 @@ from pathlib import Path
 import psycopg
 from throwaway import throwaway_stack
 
-from vintner_local.ports import any_free
+from vintner_local.ports import listen
 from vintner_local.settings import ApiSettings
 from vintner_local.stack import SUPERUSER
 
@@ -50,26 +50,22 @@ REQUESTS = {
 @contextmanager
 def serving(source: Path, settings: ApiSettings) -> Iterator[http.client.HTTPConnection]:
     """A connection to an API process that runs from a source tree."""
-    port = any_free()
+    listening = listen(0)
     process = subprocess.Popen(
-        [sys.executable, "-m", "vintner_local.api_process", str(port)],
+        [sys.executable, "-m", "vintner_local.api_process", str(listening.fileno())],
+        pass_fds=(listening.fileno(),),
         env={**os.environ, "PYTHONPATH": str(source)},
         stdin=subprocess.PIPE,
     )
-    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection = http.client.HTTPConnection(*listening.getsockname())
     try:
         assert process.stdin is not None
         process.stdin.write(settings.model_dump_json().encode() + b"\n")
         process.stdin.flush()
-        for _ in range(200):
-            try:
-                connection.connect()
-                break
-            except ConnectionRefusedError:
-                time.sleep(0.05)
         yield connection
     finally:
         connection.close()
+        listening.close()
         process.terminate()
         process.wait()
 

@@ -6,6 +6,7 @@ The answers to a missing or wrong key are those of Supabase's own gateway.
 from __future__ import annotations
 
 import asyncio
+import socket
 import uuid
 from collections.abc import Awaitable, Callable
 
@@ -110,16 +111,12 @@ async def _cors(request: web.Request, handler: Handler) -> web.StreamResponse:
     return response
 
 
-async def serve(settings: ApiSettings, port: int, host: str = "127.0.0.1") -> None:
+async def serve(settings: ApiSettings, listening: socket.socket) -> None:
     """Serves the API until the task is cancelled.
 
     Args:
         settings: see `create_app`.
-        port: TCP port to listen on.
-        host: address to listen on.
-
-    Raises:
-        OSError: the port is taken.
+        listening: where it is reached.
     """
     runner = web.AppRunner(
         create_app(settings),
@@ -130,7 +127,7 @@ async def serve(settings: ApiSettings, port: int, host: str = "127.0.0.1") -> No
     )
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        await web.SockSite(runner, listening).start()
         await asyncio.Event().wait()
     finally:
         await runner.cleanup()

@@ -223,11 +223,15 @@ def _start(stack: Stack, wishes: Wishes, parts: Parts, report: Report) -> StackS
             wait_for_part(stack, "postgres")
         except StackError:
             end_processes(stack)
-            if attempt == START_ATTEMPTS or ports.is_free(state.db_port):
+            if attempt == START_ATTEMPTS or _are_free(state):
                 raise
         else:
             return state
     raise AssertionError("the last attempt returns or raises")
+
+
+def _are_free(state: StackState) -> bool:
+    return ports.is_free(state.api_port) and ports.is_free(state.db_port)
 
 
 def _state(stack: Stack, user: ServerUser | None) -> StackState:

@@ -10,8 +10,33 @@ from vintner_local.errors import StackError
 HOST = "127.0.0.1"
 DEFAULT_API_PORT = 54321
 DEFAULT_DB_PORT = 54322
+BACKLOG = 128
 STRIDE = 10
 """Distance of the ports tried in place of a taken one, so that the pairs of two stacks match."""
+
+
+class PortTakenError(StackError):
+    """Another program listens on the port."""
+
+
+def listen(port: int) -> socket.socket:
+    """A socket that listens on the port, which nobody else can take from now on.
+
+    Raises:
+        PortTakenError: another program has it.
+        StackError: the port may not be used at all.
+    """
+    made = socket.socket()
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((HOST, port))
+        made.listen(BACKLOG)
+    except OSError as error:
+        made.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortTakenError(f"port {port} is taken") from error
+        raise StackError(f"port {port} cannot be used: {error.strerror}") from error
+    return made
 
 
 def is_free(port: int) -> bool:
@@ -20,15 +45,10 @@ def is_free(port: int) -> bool:
     Raises:
         StackError: the port may not be used at all.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-            probe.listen(1)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                return False
-            raise StackError(f"port {port} cannot be used: {error.strerror}") from error
+    try:
+        listen(port).close()
+    except PortTakenError:
+        return False
     return True
 
 

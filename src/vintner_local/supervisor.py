@@ -15,9 +15,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from vintner_local import ports
 from vintner_local.errors import StackError
 from vintner_local.kept_process import KeptProcess, PartFailedError
-from vintner_local.ports import HOST
 from vintner_local.postmaster import is_ready, server_environment
 from vintner_local.processes import ORDINARY_ENDING, POSTGRES_ENDING, ProcessRef
 from vintner_local.server_user import ServerUser, process_user
@@ -25,6 +25,7 @@ from vintner_local.stack import LOGS, Launch, Running, Stack
 
 LARGEST_LOG = 5 * 2**20
 OWNER_POLL = 0.5
+ANSWER_SECONDS = 1.0
 
 
 class Supervisor:
@@ -66,6 +67,12 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_stop.set)
         _note("supervisor started")
+        try:
+            # Held from now on, so that whoever answers there is ours.
+            self._listening = ports.listen(self._launch().api_port)
+        except StackError as error:
+            _note(f"api does not start: {error}")
+            return 1
         self._write_status()
         parts = asyncio.create_task(self._keep_parts())
         end = asyncio.create_task(self._wait_for_end())
@@ -130,7 +137,10 @@ class Supervisor:
             )
 
     async def _start_api(self) -> Process:
-        """Starts the API, which reads its settings from a pipe and ends when that closes."""
+        """Starts the API, which reads its settings from a pipe and ends when that closes.
+
+        It serves on a socket of ours: while it is started again, clients wait.
+        """
         launch = self._launch()
         with self._stack.log("api").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
@@ -138,7 +148,8 @@ class Supervisor:
                 "-P",
                 "-m",
                 "vintner_local.api_process",
-                str(launch.api_port),
+                str(self._listening.fileno()),
+                pass_fds=(self._listening.fileno(),),
                 stdin=PIPE,
                 stdout=log,
                 stderr=log,
@@ -154,12 +165,19 @@ class Supervisor:
         return is_ready(self._launch().cluster, process.pid)
 
     async def _api_is_ready(self, _process: Process) -> bool:
+        """Whether it answers; until it takes connections, ours waits in the queue."""
+        writer = None
         try:
-            _, writer = await asyncio.open_connection(HOST, self._launch().api_port)
-        except OSError:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                port = self._launch().api_port
+                reader, writer = await asyncio.open_connection(ports.HOST, port)
+                writer.write(b"GET /health HTTP/1.0\r\n\r\n")
+                return b" 200 " in await reader.readline()
+        except (OSError, TimeoutError):
             return False
-        writer.close()
-        return True
+        finally:
+            if writer is not None:
+                writer.close()
 
     def _launch(self) -> Launch:
         launch = self._stack.load_launch()

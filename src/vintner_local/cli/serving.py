@@ -16,7 +16,7 @@ from vintner_local import postgrest
 from vintner_local.env_file import render
 from vintner_local.errors import StackError
 from vintner_local.keys import Keys
-from vintner_local.ports import HOST, any_free, is_free
+from vintner_local.ports import HOST, PortTakenError, listen
 from vintner_local.settings import ApiSettings, PostgrestSettings, RealtimeDelay
 
 SHORTEST_SECRET = 32
@@ -62,9 +62,11 @@ def serve(
     exposed = tuple(name.strip() for name in schemas.split(",") if name.strip())
     if not exposed:
         raise click.UsageError("--schemas names no schema")
-    port = port or any_free()
-    if not is_free(port):
-        raise StackError(f"port {port} is taken: choose another one with --port, 0 for any")
+    try:
+        listening = listen(port)
+    except PortTakenError as error:
+        raise StackError(f"{error}: choose another one with --port, 0 for any") from error
+    port = listening.getsockname()[1]
     keys, real = Keys.generate(jwt_secret), postgrest.find_program()
     settings = ApiSettings(
         public_url=f"http://{HOST}:{port}",
@@ -84,7 +86,7 @@ def serve(
     }
     click.echo(render(variables), nl=False)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    asyncio.run(_until_told_to_end(serve_api(settings, port)))
+    asyncio.run(_until_told_to_end(serve_api(settings, listening)))
 
 
 async def _until_told_to_end(serving: Coroutine[None, None, None]) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 
 from vintner_local import lifecycle
+from vintner_local.lifecycle import Wishes
+from vintner_local.ports import any_free
+from vintner_local.stack import StackState
 
 from .small_project import Project, make_project
 
@@ -39,3 +43,25 @@ def test_two_stacks_know_nothing_of_each_other(project: Project, tmp_path: Path)
         assert project.command("status").exit_code == 0
     finally:
         lifecycle.remove(other.stack)
+
+
+def test_two_stacks_that_start_at_once_on_the_same_ports(tmp_path: Path) -> None:
+    projects = [make_project(tmp_path / name) for name in ("one", "two")]
+    api_port = any_free()
+    wishes = Wishes(api_port=api_port, db_port=any_free(besides=api_port))
+
+    def up(project: Project) -> StackState:
+        return lifecycle.up(project.stack, wishes, lambda _: None)
+
+    try:
+        with ThreadPoolExecutor() as threads:
+            states = list(threads.map(up, projects))
+        assert len({port for state in states for port in (state.api_port, state.db_port)}) == 4
+        for state in states:
+            answer = httpx.get(
+                f"{state.api_url}/auth/v1/settings", headers={"apikey": state.keys.secret}
+            )
+            assert answer.status_code == 200
+    finally:
+        for project in projects:
+            lifecycle.remove(project.stack)
