@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dotenv.parser import parse_stream
 
+from vintner_local.errors import StackError
 from vintner_local.files import write_private
 
 
@@ -42,6 +43,12 @@ def write(path: Path, variables: Mapping[str, str]) -> None:
     Args:
         path: the file; only its owner may read it afterwards.
         variables: see `merge`.
+
+    Raises:
+        StackError: the present text cannot be read.
     """
-    present = path.read_text(encoding="utf-8") if path.exists() else ""
+    try:
+        present = path.read_text(encoding="utf-8") if path.exists() else ""
+    except UnicodeDecodeError as error:
+        raise StackError(f"{path} is not UTF-8, and is left as it is") from error
     write_private(path, merge(present, variables))

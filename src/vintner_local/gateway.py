@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
@@ -26,6 +26,7 @@ WRONG_KEY = {
     "message": "Invalid API key",
     "hint": "Double check your Supabase `anon` or `service_role` API key.",
 }
+NO_TEXT = {"message": "A header is not UTF-8"}
 OPEN_PATHS = ("/health", "/auth/v1/health", "/auth/v1/.well-known/jwks.json")
 """Reached without a key."""
 OWN_CHECKS = ("/realtime/v1/", "/functions/v1/")
@@ -41,10 +42,13 @@ LONGEST_LINE = 2**16
 """Bytes of a URL or header; a filter that lists a thousand ids fits in."""
 
 CORS_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-CORS_EXPOSED = (
-    "Content-Range, Content-Location, Location, Range-Unit, X-Supabase-Api-Version, "
-    "X-Total-Count, Link"
-)
+CORS_ANSWER = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": (
+        "Content-Range, Content-Location, Location, Range-Unit, X-Supabase-Api-Version, "
+        "X-Total-Count, Link"
+    ),
+}
 
 
 def create_app(settings: ApiSettings) -> web.Application:
@@ -78,6 +82,8 @@ async def _health(_: web.Request) -> web.Response:
 
 @web.middleware
 async def _api_key(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if not _are_text(request.headers):
+        return web.json_response(NO_TEXT, status=400)
     if request.path in OPEN_PATHS or request.path.startswith(OWN_CHECKS):
         return await handler(request)
     apikey = request.headers.get("apikey") or request.query.get("apikey")
@@ -92,6 +98,15 @@ async def _api_key(request: web.Request, handler: Handler) -> web.StreamResponse
     return await handler(request)
 
 
+def _are_text(headers: Mapping[str, str]) -> bool:
+    """Whether every value was UTF-8; what was not can be stored or compared nowhere."""
+    try:
+        "".join(headers.values()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @web.middleware
 async def _cors(request: web.Request, handler: Handler) -> web.StreamResponse:
     if request.path.startswith(OWN_CORS):
@@ -103,11 +118,14 @@ async def _cors(request: web.Request, handler: Handler) -> web.StreamResponse:
         response.headers["Access-Control-Allow-Headers"] = asked
         response.headers["Access-Control-Max-Age"] = "3600"
     else:
-        response = await handler(request)
+        try:
+            response = await handler(request)
+        except web.HTTPException as refusal:
+            refusal.headers.update(CORS_ANSWER)
+            raise
     if not response.prepared:
         response.headers["sb-request-id"] = str(uuid.uuid4())
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        response.headers["Access-Control-Expose-Headers"] = CORS_EXPOSED
+        response.headers.update(CORS_ANSWER)
     return response
 
 

@@ -20,6 +20,7 @@ from vintner_local.server_user import (
     OPEN_DATA_FOLDER,
     ServerUser,
     place_for_cluster,
+    remove_cluster,
     server_user,
 )
 from vintner_local.settings import (
@@ -51,7 +52,7 @@ class Wishes:
         api_port: the API's port, 0 for any; None for the one used before.
         db_port: the same for PostgreSQL.
         env_file: where clients' variables are written; None for nowhere.
-        owner: the process with which the stack ends.
+        owner: the process with which the stack ends; its folder goes too.
         realtime_delay: see `ApiSettings`; None for the one used before.
     """
 
@@ -114,7 +115,7 @@ def reset(stack: Stack, wishes: Wishes, report: Report) -> StackState:
         state = stack.load_state()
         end_processes(stack)
         if state is not None:
-            _remove_cluster(state.cluster)
+            remove_cluster(state.cluster)
         return _up(stack, wishes, parts, report)
 
 
@@ -130,7 +131,7 @@ def remove(stack: Stack) -> None:
         end_processes(stack)
         state = stack.load_state()
         if state is not None:
-            _remove_cluster(state.cluster)
+            remove_cluster(state.cluster)
     shutil.rmtree(stack.folder)
 
 
@@ -321,15 +322,9 @@ def _discard_abandoned(cluster: Path) -> None:
     orphan = find_server(cluster)
     if orphan is not None:
         orphan.end(POSTGRES_ENDING)
-    _remove_cluster(cluster)
+    remove_cluster(cluster)
     cluster.parent.mkdir()
     cluster.parent.chmod(0o755)
-
-
-def _remove_cluster(data: Path) -> None:
-    place = data.parent if data.is_relative_to(OPEN_DATA_FOLDER) else data
-    if place.exists():
-        shutil.rmtree(place)
 
 
 def _write_variables(path: Path, state: StackState) -> None:

@@ -60,11 +60,18 @@ def push(stack: Stack, state: StackState, parts: Parts) -> list[str]:
 
 
 def reload_schema(state: StackState) -> None:
-    """Tells the API to look at the schema again."""
-    with psycopg.connect(
-        state.db_url(supabase_cli.ROLE), sslmode="disable", autocommit=True
-    ) as connection:
-        connection.execute("notify pgrst, 'reload schema'")
+    """Tells the API to look at the schema again.
+
+    Raises:
+        StackError: the database is away.
+    """
+    try:
+        with psycopg.connect(
+            state.db_url(supabase_cli.ROLE), sslmode="disable", autocommit=True
+        ) as connection:
+            connection.execute("notify pgrst, 'reload schema'")
+    except psycopg.Error as error:
+        raise StackError(f"the API cannot be told of the migrations: {error}") from error
 
 
 def _parse(output: str) -> _Result | None:
@@ -85,7 +92,8 @@ def _summary(failure: _Failure | None, progress: str) -> str:
     what = doing[-1][:1].lower() + doing[-1][1:] if doing else "applying the migrations"
     if failure is None:
         return f"{what} failed: the Supabase CLI says no reason that can be read"
-    return f"{what} failed: {failure.message.strip().splitlines()[0]}"
+    first, _, _ = failure.message.strip().partition("\n")
+    return f"{what} failed: {first}"
 
 
 def _detail(failure: _Failure | None, output: str) -> str:

@@ -10,7 +10,6 @@ A run that finds `VINTNER_TEST_ADMIN_DSN` set uses what is there and starts noth
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -84,7 +83,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     folder = Path(tempfile.mkdtemp(prefix="vintner-tests-"))
     folder.chmod(0o711)
     try:
-        stack = find_stack(config.rootpath / project, folder / "stack")
+        stack = find_stack(config.rootpath / project, folder)
         config.stash[STARTED] = stack
         owner = ProcessRef.of(os.getpid())
         wishes = Wishes(api_port=0, db_port=0, owner=owner)
@@ -104,7 +103,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     for name in (STACK_VARIABLE, ADMIN_VARIABLE):
         os.environ.pop(name, None)
     lifecycle.remove(stack)
-    shutil.rmtree(stack.folder.parent)
 
 
 @pytest.fixture(scope="session")

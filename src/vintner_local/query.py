@@ -11,8 +11,11 @@ from typing import Any
 
 import psycopg
 
+from vintner_local.errors import StackError
+
 JSON_TYPES = ("bool", "int2", "int4", "int8", "json", "jsonb")
 """Types whose text is JSON as it stands, but for bool."""
+NO_COPY = "COPY from and to the client is not covered: use psql with the URL in .env"
 NUMBER_TYPES = ("int2", "int4", "int8", "float4", "float8", "numeric", "oid")
 
 
@@ -46,10 +49,17 @@ def run(
 
     Raises:
         psycopg.Error: a statement fails, or the database cannot be reached.
+        StackError: a COPY wants to speak with the client.
     """
     with psycopg.connect(url, autocommit=True, sslmode="disable") as connection:
         connection.add_notice_handler(notice)
-        cursor = connection.execute(text.encode())
+        try:
+            cursor = connection.execute(text.encode())
+        except psycopg.ProgrammingError as error:
+            if error.sqlstate is None:
+                connection.close()
+                raise StackError(NO_COPY) from error
+            raise
         while True:
             yield _result(connection, cursor)
             if not cursor.nextset():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,3 +111,10 @@ def place_for_cluster(stack: Stack, user: ServerUser | None) -> Path:
             folder.mkdir(parents=True)
             folder.chmod(0o755)
     return place / "postgres"
+
+
+def remove_cluster(data: Path) -> None:
+    """Removes a data folder, with the place that was made for it alone."""
+    place = data.parent if data.is_relative_to(OPEN_DATA_FOLDER) else data
+    if place.exists():
+        shutil.rmtree(place)

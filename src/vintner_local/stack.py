@@ -118,7 +118,7 @@ class Launch(BaseModel):
         user: uid and gid it runs with; None for those of the supervisor.
         api: the API's settings.
         api_port: the API's port.
-        owner: the process with which the stack ends; None for a stack that outlives its starter.
+        owner: the process with which the stack and its folder go; None for one that outlives it.
     """
 
     postgres: list[str]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -20,7 +21,7 @@ from vintner_local.errors import StackError
 from vintner_local.kept_process import KeptProcess, PartFailedError
 from vintner_local.postmaster import is_ready, server_environment
 from vintner_local.processes import ORDINARY_ENDING, POSTGRES_ENDING, ProcessRef
-from vintner_local.server_user import ServerUser, process_user
+from vintner_local.server_user import ServerUser, process_user, remove_cluster
 from vintner_local.stack import LOGS, Launch, Running, Stack
 
 LARGEST_LOG = 5 * 2**20
@@ -38,6 +39,7 @@ class Supervisor:
         self._stack = stack
         self._itself = itself
         self._told_to_stop = asyncio.Event()
+        self._is_abandoned = False
         self._postgres = KeptProcess(
             name="postgres",
             log=stack.log("postgres"),
@@ -90,6 +92,9 @@ class Supervisor:
         finally:
             self._stack.forget_running()
             _note("supervisor ended")
+            if self._is_abandoned:
+                remove_cluster(self._launch().cluster)
+                shutil.rmtree(self._stack.folder, ignore_errors=True)
         return 0
 
     async def _keep_parts(self) -> None:
@@ -119,6 +124,7 @@ class Supervisor:
                 async with asyncio.timeout(OWNER_POLL if owner else None):
                     await self._told_to_stop.wait()
                     return
+        self._is_abandoned = True
         _note(f"the process {owner.pid}, with which this stack ends, is gone")
 
     async def _start_postgres(self) -> Process:

@@ -105,7 +105,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except web.HTTPException:
         raise
     except Exception:
-        _log.exception("%s %s failed", request.method, request.path)
+        _log.exception("%s %s failed", request.method, request.rel_url.raw_path)
         return AuthError(500, "unexpected_failure", UNEXPECTED).response(request)
 
 

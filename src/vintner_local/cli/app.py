@@ -28,6 +28,8 @@ class _Group(click.Group):
                 click.echo(f"  {line}", err=True)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except UnicodeError:
+            click.echo("vintner-local: the text is not UTF-8", err=True)
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
             click.echo(f"vintner-local: {error.strerror or error}{where}", err=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, get_args
 
 import click
+import psutil
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -16,9 +18,11 @@ from rich.table import Table
 from vintner_local import lifecycle
 from vintner_local.cli.options import report, with_stack
 from vintner_local.env_file import render
+from vintner_local.functions.app import MOUNTED_AT, NAME
+from vintner_local.functions.runtime import ENTRY
 from vintner_local.lifecycle import Wishes
 from vintner_local.settings import RealtimeDelay
-from vintner_local.stack import PARTS, Running, Stack, StackState
+from vintner_local.stack import FUNCTIONS, PARTS, Running, Stack, StackState
 
 PORT = click.IntRange(0, 65535)
 NOT_RUNNING = 3
@@ -71,7 +75,7 @@ def up(stack: Stack, wishes: Wishes) -> None:
 @with_stack
 @_start_options
 def reset(stack: Stack, wishes: Wishes) -> None:
-    """Drop all data, then apply migrations and seed again; the keys stay."""
+    """Drop all data and make it again; the keys stay."""
     state = lifecycle.reset(stack, wishes, report)
     click.echo(render(state.variables()), nl=False)
 
@@ -97,13 +101,14 @@ def status(context: click.Context, stack: Stack, output: str) -> None:
     """Show what runs and where. The exit status is 0 when everything runs, else 3."""
     running, state = lifecycle.running(stack), stack.load_state()
     parts = _parts(running)
+    lent = _run_by_the_api(stack, running)
     if output == "table":
-        Console().print(_table(parts, state if running else None))
+        Console().print(_table({**parts, **lent}, state if running else None))
     elif output == "env":
         click.echo(render(state.variables()) if state and running else "", nl=False)
     else:
         variables = state.variables() if state and running else {}
-        click.echo(json.dumps({"parts": parts, "variables": variables}, indent=2))
+        click.echo(json.dumps({"parts": {**parts, **lent}, "variables": variables}, indent=2))
     if any(part["state"] != "running" for part in parts.values()):
         context.exit(NOT_RUNNING)
 
@@ -119,17 +124,45 @@ def _parts(running: Running | None) -> dict[str, dict[str, Any]]:
     return {"supervisor": {"state": "running", "pid": running.supervisor.pid}, **found}
 
 
+def _run_by_the_api(stack: Stack, running: Running | None) -> dict[str, dict[str, Any]]:
+    """PostgREST and the functions, which the first request starts: `running` or `idle`."""
+    launch, api = stack.load_launch(), running.parts.get("api") if running else None
+    process = api.process.find() if api else None
+    if launch is None or process is None:
+        return {}
+    words: set[str] = set()
+    for child in process.children(recursive=True):
+        with suppress(psutil.Error):
+            words.update(child.cmdline())
+    found = {}
+    if launch.api.postgrest is not None:
+        found["postgrest"] = (str(launch.api.postgrest.program), "/rest/v1")
+    for entry in sorted((stack.project / FUNCTIONS).glob(f"*/{ENTRY}")):
+        if NAME.fullmatch(entry.parent.name):
+            found[f"functions/{entry.parent.name}"] = (
+                entry.as_uri(),
+                f"{MOUNTED_AT}/{entry.parent.name}",
+            )
+    return {
+        name: {
+            "state": "running" if program in words else "idle",
+            "url": f"{launch.api.public_url}{path}",
+        }
+        for name, (program, path) in found.items()
+    }
+
+
 def _table(parts: dict[str, dict[str, Any]], state: StackState | None) -> Table:
     reached = {"api": state.api_url, "postgres": f"127.0.0.1:{state.db_port}"} if state else {}
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("part", "state", "pid", "restarts", "reached at"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for name, part in parts.items():
         table.add_row(
             name,
             part["state"],
             str(part.get("pid", "")),
             str(part.get("restarts", "")),
-            reached.get(name, ""),
+            part.get("url") or reached.get(name, ""),
         )
     return table

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import urllib.error
 import urllib.request
+from typing import Any
 
 import psutil
 import supabase
@@ -36,6 +38,11 @@ def call(project: Project, name: str) -> tuple[int, str]:
             return refused.code, refused.read().decode()
 
 
+def told_of(project: Project, part: str) -> Any:
+    """What `status` says of a part."""
+    return json.loads(project.command("status", "-o", "json").stdout)["parts"][part]
+
+
 def deno_processes(project: Project) -> list[psutil.Process]:
     where = (project.stack.project / "supabase" / "functions").as_uri()
     return [
@@ -54,12 +61,16 @@ def test_a_function_uses_the_stack_and_ends_with_it(project: Project) -> None:
     greeting.parent.mkdir(parents=True)
     greeting.write_text(GREETING)
 
+    assert told_of(project, "functions/greeting")["state"] == "idle"
     status, text = call(project, "greeting")
 
     assert (status, text) == (200, f"notes: 200 {project.state.db_url('postgres')}")
     client = supabase.create_client(project.state.api_url, project.state.keys.anon)
     assert client.functions.invoke("greeting", {"body": {"to": "Vera"}}) == text.encode()
     assert "asked for the notes" in project.command("logs", "functions").stdout
+    url = f"{project.state.api_url}/functions/v1/greeting"
+    assert told_of(project, "functions/greeting") == {"state": "running", "url": url}
+    assert "functions/greeting" in project.command("status").stdout
     before = deno_processes(project)
     assert len(before) == 1
     os.kill(project.running.parts["api"].process.pid, signal.SIGKILL)

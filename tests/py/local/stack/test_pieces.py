@@ -48,6 +48,16 @@ def test_env_file_is_for_its_owner_alone_and_a_link_stays_one(tmp_path: Path) ->
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
 
 
+def test_an_env_file_that_is_no_text_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(b"A=\xff\n")
+
+    with pytest.raises(StackError, match="is not UTF-8"):
+        env_file.write(path, {"A": "1"})
+
+    assert path.read_bytes() == b"A=\xff\n"
+
+
 def test_a_taken_port_is_replaced() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

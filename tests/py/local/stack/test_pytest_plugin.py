@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,18 @@ def test_shared(supabase_stack, number):
 """
 
 
+KILLED = """
+import os
+import signal
+from pathlib import Path
+
+def test_it(supabase_stack):
+    assert (supabase_stack.folder / "state.json").exists()
+    Path("seen.txt").write_text(str(supabase_stack.folder))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
 @pytest.mark.parametrize("options", [["-p", "no:xdist"], ["-n", "2"]])
 def test_a_run_shares_one_stack_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
@@ -57,6 +70,27 @@ def test_a_run_shares_one_stack_and_leaves_nothing(
     server = ProcessRef(pid=int(pid), started=float(started))
     assert eventually(lambda: not server.alive())
     assert not Path(data).exists()
+
+
+def test_a_killed_run_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(tmp_path / "project").stack.project
+    (project / "test_notes.py").write_text(KILLED)
+    (project / "pytest.ini").write_text("[pytest]\nsupabase_project = .\n")
+    for name in ("VINTNER_TEST_ADMIN_DSN", "VINTNER_TEST_STACK"):
+        monkeypatch.delenv(name, raising=False)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "vintner_local.pytest_plugin", "-p", "no:xdist"],
+        check=False,
+        cwd=project,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    folder = Path((project / "seen.txt").read_text())
+    assert folder.name.startswith("vintner-tests-")
+    assert eventually(lambda: not folder.exists())
 
 
 def test_no_project_named_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,13 @@ def test_a_prepared_database_is_served_with_printed_keys(database: str, tmp_path
             assert client.get("/rest/v1/vineyards", headers=own).status_code == 401
             assert client.get("/auth/v1/health").status_code == 200
             assert client.post("/functions/v1/none").status_code == 404
+            nowhere = client.get("/nowhere", headers={"Origin": "http://localhost:3000"})
+            assert nowhere.status_code == 404
+            assert nowhere.headers["Access-Control-Allow-Origin"] == "*", "a browser may read it"
+            for header in (b"apikey", b"Authorization", b"User-Agent"):
+                for path in ("/auth/v1/user", "/rest/v1/x", "/realtime/v1/api/broadcast"):
+                    garbled = client.get(path, headers={header: b"\xff\xfe"})
+                    assert (path, garbled.status_code) == (path, 400)
             storage = client.get("/storage/v1/bucket")
             assert storage.status_code == 501
             assert storage.json()["message"].startswith("Storage is not part of the local stack")

@@ -49,3 +49,13 @@ def test_an_error_is_told_and_undoes_the_rest(project: Project) -> None:
     assert failed.exit_code == 1
     assert failed.stderr.startswith('vintner-local: ERROR: syntax error at or near "selec"')
     assert project.sql("select 1 as n from public.notes where id = 99") == []
+
+
+def test_what_cannot_be_run_is_one_sentence(project: Project) -> None:
+    for statement in ("copy (select 1) to stdout", "copy public.notes from stdin"):
+        failed = project.command("sql", statement)
+        assert failed.exit_code == 1
+        assert failed.stderr.startswith("vintner-local: COPY from and to the client")
+        assert len(failed.stderr.splitlines()) == 1
+    failed = project.command("sql", "select '\udcff'")
+    assert (failed.exit_code, failed.stderr) == (1, "vintner-local: the text is not UTF-8\n")
