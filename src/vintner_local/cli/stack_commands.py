@@ -131,8 +131,8 @@ def _run_by_the_api(stack: Stack, running: Running | None) -> dict[str, dict[str
     if launch is None or process is None:
         return {}
     words: set[str] = set()
-    for child in process.children(recursive=True):
-        with suppress(psutil.Error):
+    with suppress(psutil.Error):
+        for child in process.children(recursive=True):
             words.update(child.cmdline())
     found = {}
     if launch.api.postgrest is not None:
