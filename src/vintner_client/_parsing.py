@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -61,3 +62,14 @@ def json_rows(answer: httpx.Response) -> list[dict[str, Any]]:
     if not isinstance(rows, list):
         raise ServerFailed("The server answered something that is not rows.")
     return rows
+
+
+def plain(value: Any) -> Any:
+    """A manifest as JSON takes it: ids as texts, however deep they stand."""
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return value

@@ -11,6 +11,7 @@ import httpx
 from postgrest import AsyncRequestBuilder
 
 from vintner_client._async.auth import AsyncAuth
+from vintner_client._async.resources.accounts import AsyncAccounts
 from vintner_client._async.resources.audit import AsyncAudit
 from vintner_client._async.resources.identities import AsyncIdentities
 from vintner_client._async.resources.jobs import AsyncJobs
@@ -44,6 +45,7 @@ class AsyncVintner:
 
     Attributes:
         auth: signing in and out.
+        accounts: teams and who belongs to them.
         vineyards: workspaces.
         identities: cloud accounts.
         vines: infrastructure, and the jobs that make it.
@@ -89,6 +91,7 @@ class AsyncVintner:
         http.auth = AsyncBearerAuth(self.auth.access_token)
         transport = AsyncTransport(self._url, self._key, http)
         self._transport = transport
+        self.accounts = AsyncAccounts(transport)
         self.vineyards = AsyncVineyards(transport)
         self.identities = AsyncIdentities(transport)
         self.vines = AsyncVines(transport)

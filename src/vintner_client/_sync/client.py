@@ -16,6 +16,7 @@ from vintner_client._retries import Retries
 from vintner_client._session import Session
 from vintner_client._settings import checked_key, checked_url, setting
 from vintner_client._sync.auth import SyncAuth
+from vintner_client._sync.resources.accounts import SyncAccounts
 from vintner_client._sync.resources.audit import SyncAudit
 from vintner_client._sync.resources.identities import SyncIdentities
 from vintner_client._sync.resources.jobs import SyncJobs
@@ -45,6 +46,7 @@ class Vintner:
 
     Attributes:
         auth: signing in and out.
+        accounts: teams and who belongs to them.
         vineyards: workspaces.
         identities: cloud accounts.
         vines: infrastructure, and the jobs that make it.
@@ -90,6 +92,7 @@ class Vintner:
         http.auth = SyncBearerAuth(self.auth.access_token)
         transport = SyncTransport(self._url, self._key, http)
         self._transport = transport
+        self.accounts = SyncAccounts(transport)
         self.vineyards = SyncVineyards(transport)
         self.identities = SyncIdentities(transport)
         self.vines = SyncVines(transport)

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from vintner_client._async.resources.base import AsyncResource
 from vintner_client._async.rows import AsyncRows
-from vintner_client._parsing import as_uuid
+from vintner_client._async.transport import new_idempotency_key
+from vintner_client._parsing import as_uuid, parse
 from vintner_client._query import Query, equals
 from vintner_client._unset import UNSET, Unset, given
-from vintner_client.models import CloudIdentity
+from vintner_client.models import CloudIdentity, Job, JobType
 
 Order = Literal["name", "-name", "created_at", "-created_at"]
 
@@ -111,3 +112,40 @@ class AsyncIdentities(AsyncResource):
             NotFound: there is none that the caller may see.
         """
         await self._delete(CloudIdentity, "cloud_identities", identity_id, WHAT)
+
+    async def test(self, identity_id: UUID | str, /) -> Job:
+        """Queues a CONNECTION_TEST: whether the credentials work. For operators.
+
+        Raises:
+            NotFound: there is none that the caller may see.
+            NotAllowed: the caller's role in the account does not allow it.
+        """
+        return await self._enqueue(identity_id, JobType.CONNECTION_TEST)
+
+    async def fetch_resources(self, identity_id: UUID | str, /) -> Job:
+        """Queues a FETCH_RESOURCES: what exists in the cloud account. For operators.
+
+        Raises:
+            NotFound: there is none that the caller may see.
+            NotAllowed: the caller's role in the account does not allow it.
+        """
+        return await self._enqueue(identity_id, JobType.FETCH_RESOURCES)
+
+    async def reveal_credentials(self, identity_id: UUID | str, /) -> dict[str, Any]:
+        """The credentials in clear; the audit log tells of it. For admins of the account.
+
+        Raises:
+            NotFound: there is none that the caller may see.
+            NotAllowed: the caller's role in the account does not allow it.
+        """
+        found = str(as_uuid(identity_id))
+        return dict(await self._transport.rpc("reveal_credentials", cloud_identity_id=found))
+
+    async def _enqueue(self, identity_id: UUID | str, job_type: JobType) -> Job:
+        answer = await self._transport.rpc(
+            "enqueue_identity_job",
+            cloud_identity_id=str(as_uuid(identity_id)),
+            job_type=job_type.value,
+            idempotency_key=new_idempotency_key(),
+        )
+        return parse(Job, answer)

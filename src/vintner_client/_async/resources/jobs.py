@@ -8,11 +8,11 @@ from uuid import UUID
 
 from vintner_client._async.resources.base import AsyncResource
 from vintner_client._async.rows import AsyncRows
-from vintner_client._async.transport import AsyncTransport
+from vintner_client._async.transport import AsyncTransport, new_idempotency_key
 from vintner_client._concurrency import async_sleep
 from vintner_client._parsing import as_uuid, parse
 from vintner_client._query import Query, equals
-from vintner_client.models import Job, JobStatus, JobType, LogChunk
+from vintner_client.models import Job, JobStatus, JobType, LogChunk, WaitingOn
 
 if TYPE_CHECKING:
     from vintner_client._live.entry import AsyncLive
@@ -68,14 +68,75 @@ class AsyncJobs(AsyncResource):
         )
         return self._rows(Job, Query("provision_jobs", filters, (order, "id")))
 
-    async def cancel(self, job_id: UUID | str, /) -> Job:
+    async def cancel(self, job_id: UUID | str, /, *, force: bool = False) -> Job:
         """Cancels a job that has not started; asks the Tendril of a running one to stop.
+
+        Args:
+            job_id: the job.
+            force: end a job that was asked a minute ago and still runs. For admins; a DEPLOY or
+                DESTROY leaves its vine FAILED, because resources may exist.
 
         Raises:
             JobEnded: the job has ended already.
+            JobNotForceable: it was not asked yet, or not long ago.
             NotFound: there is no such job that the caller may see.
         """
-        return parse(Job, await self._transport.rpc("cancel_job", job_id=str(as_uuid(job_id))))
+        found = str(as_uuid(job_id))
+        return parse(Job, await self._transport.rpc("cancel_job", job_id=found, force=force))
+
+    async def retry(self, job_id: UUID | str, /, *, confirm: str | None = None) -> Job:
+        """Queues a new job for the same as one that FAILED or was CANCELLED. For operators.
+
+        Args:
+            job_id: the job.
+            confirm: the project name, repeated; needed to destroy a production vine.
+
+        Raises:
+            JobNotRetryable: it has not ended so.
+            VineBusy: a job that changes the vine is unfinished.
+        """
+        answer = await self._transport.rpc(
+            "retry_job",
+            job_id=str(as_uuid(job_id)),
+            idempotency_key=new_idempotency_key(),
+            confirm_name=confirm,
+        )
+        return parse(Job, answer)
+
+    async def approve(self, job_id: UUID | str, /) -> Job:
+        """Lets a job run that waits for an approval.
+
+        Raises:
+            ApprovalNeedsAnother: the caller asked for the job, or for its PLAN.
+            ApprovalNotWanted: it waits for none.
+            PlanUnusable: its saved plan has expired or been overtaken.
+            NotAllowed: the caller is no admin.
+        """
+        found = str(as_uuid(job_id))
+        return parse(Job, await self._transport.rpc("approve_job", job_id=found))
+
+    async def reject(self, job_id: UUID | str, /, *, reason: str) -> Job:
+        """Cancels a job that waits for an approval, and says why. For admins.
+
+        Raises:
+            ApprovalNotWanted: it waits for none.
+            NotAllowed: the caller is no admin.
+        """
+        found = str(as_uuid(job_id))
+        return parse(Job, await self._transport.rpc("reject_job", job_id=found, reason=reason))
+
+    async def waiting_on(self, job_id: UUID | str, /) -> WaitingOn | None:
+        """What a queued job waits for; None once it is claimed.
+
+        Raises:
+            NotFound: there is no such job that the caller may see.
+        """
+        query = Query("provision_jobs", equals(id=as_uuid(job_id)), columns="*,waiting_on")
+        found = await self._transport.read(query.table, query.params(None, 1))
+        if not found.rows:
+            await self.get(job_id)
+        waiting = found.rows[0]["waiting_on"]
+        return None if waiting is None else WaitingOn(waiting)
 
     def logs(self, job_id: UUID | str, /, *, from_seq: int = 0) -> AsyncRows[LogChunk]:
         """What a job has printed so far, in order.

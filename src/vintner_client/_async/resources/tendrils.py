@@ -47,6 +47,16 @@ class AsyncTendrils(AsyncResource):
         answer = await self._transport.rpc("rotate_tendril_token", worker_id=found)
         return parse(RegisteredTendril, answer)
 
+    async def rename(self, worker_id: UUID | str, /, *, name: str) -> Tendril:
+        """Gives a Tendril of the caller's another name.
+
+        Raises:
+            Conflict: another one of the caller's has it.
+            NotAllowed: it is somebody else's.
+            NotFound: there is none that the caller may see.
+        """
+        return await self._update(Tendril, "workers", worker_id, "Tendril", {"name": name})
+
     async def drain(self, worker_id: UUID | str, /) -> Tendril:
         """Lets a Tendril finish what it has and end; it claims nothing more from now on.
 

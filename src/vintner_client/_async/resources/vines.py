@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
+from pydantic import SecretStr
+
 from vintner_client._async.resources.base import AsyncResource
 from vintner_client._async.rows import AsyncRows
 from vintner_client._async.transport import new_idempotency_key
 from vintner_client._concurrency import async_together
-from vintner_client._parsing import as_uuid, parse
+from vintner_client._parsing import as_uuid, parse, parse_all, plain
 from vintner_client._query import Query, equals
 from vintner_client.models import (
     Components,
@@ -18,6 +20,7 @@ from vintner_client.models import (
     Job,
     JobType,
     Manifest,
+    StateVersion,
     Vine,
     VineStatus,
 )
@@ -58,7 +61,7 @@ class AsyncVines(AsyncResource):
         """
         if isinstance(manifest, Manifest):
             manifest = manifest.model_dump(mode="json", exclude_unset=True)
-        return parse(Vine, await self._transport.rpc("plant_vine", manifest=_plain(manifest)))
+        return parse(Vine, await self._transport.rpc("plant_vine", manifest=plain(manifest)))
 
     async def get(self, vine_id: UUID | str, /) -> Vine:
         """The vine of an id.
@@ -136,15 +139,26 @@ class AsyncVines(AsyncResource):
         """
         return await self._enqueue(vine_id, JobType.PLAN)
 
-    async def harvest(self, vine_id: UUID | str, /) -> Job:
+    async def harvest(
+        self, vine_id: UUID | str, /, *, plan_job_id: UUID | str | None = None
+    ) -> Job:
         """Queues a DEPLOY: makes and changes the vine's resources. For operators.
 
+        Args:
+            vine_id: the vine.
+            plan_job_id: the PLAN whose saved plan is applied; it plans anew by default.
+
         Raises:
+            PlanRequired: the job needs an approval, and so a PLAN.
+            PlanUnusable: the PLAN has no saved plan, or one that has expired or been overtaken.
+            ApproverMissing: the job needs an approval, and nobody else could give it.
             VineBusy: a job that changes the vine is unfinished.
             VineDestroyed: the vine is DESTROYED.
             CloudIdentityMissing: it has no account to run in.
         """
-        return await self._enqueue(vine_id, JobType.DEPLOY)
+        return await self._enqueue(
+            vine_id, JobType.DEPLOY, plan_job_id=plan_job_id and str(as_uuid(plan_job_id))
+        )
 
     async def destroy(self, vine_id: UUID | str, /, *, confirm: str | None = None) -> Job:
         """Queues a DESTROY: removes the vine's resources. For operators.
@@ -159,22 +173,66 @@ class AsyncVines(AsyncResource):
             VineNotDestroyable: it is DRAFT and has no resources.
             VineDestroyed: it is DESTROYED already.
         """
-        return await self._enqueue(vine_id, JobType.DESTROY, confirm)
+        return await self._enqueue(vine_id, JobType.DESTROY, confirm_name=confirm)
 
-    async def _enqueue(
-        self, vine_id: UUID | str, job_type: JobType, confirm: str | None = None
-    ) -> Job:
+    async def state_versions(self, vine_id: UUID | str, /) -> Sequence[StateVersion]:
+        """What versions there are of a vine's Terraform state, the newest first."""
+        found = await self._transport.rpc("terraform_state_versions", vine_id=str(as_uuid(vine_id)))
+        return parse_all(StateVersion, found)
+
+    async def push_state(self, vine_id: UUID | str, /, *, state: str) -> int:
+        """Puts back a Terraform state that a Tendril could not save. For admins.
+
+        Args:
+            vine_id: the vine.
+            state: the text of the state.
+
+        Returns:
+            Its serial.
+
+        Raises:
+            VineBusy: a job of the vine runs.
+            StateConflict: it is of another lineage, or not newer.
+        """
+        found = str(as_uuid(vine_id))
+        return int(await self._transport.rpc("push_terraform_state", vine_id=found, state=state))
+
+    async def restore_state(self, vine_id: UUID | str, /, *, serial: int) -> int:
+        """Takes an older version of the Terraform state up again, as a new one. For admins.
+
+        What the cloud holds is not changed by it.
+
+        Args:
+            vine_id: the vine.
+            serial: of the version that is wanted.
+
+        Returns:
+            The serial of the new version.
+
+        Raises:
+            VineBusy: a job of the vine runs.
+            NotFound: there is no such version.
+        """
+        found = str(as_uuid(vine_id))
+        answer = await self._transport.rpc("restore_terraform_state", vine_id=found, serial=serial)
+        return int(answer)
+
+    async def reveal_argocd_admin_password(self, vine_id: UUID | str, /) -> SecretStr | None:
+        """The password of the ArgoCD on a vine's cluster; the audit log tells of it. For admins.
+
+        Raises:
+            NotAllowed: the caller's role does not allow it.
+        """
+        found = str(as_uuid(vine_id))
+        answer = await self._transport.rpc("reveal_argocd_admin_password", vine_id=found)
+        return SecretStr(answer) if answer else None
+
+    async def _enqueue(self, vine_id: UUID | str, job_type: JobType, **options: Any) -> Job:
         answer = await self._transport.rpc(
             "enqueue_job",
             vine_id=str(as_uuid(vine_id)),
             job_type=job_type.value,
             idempotency_key=new_idempotency_key(),
-            confirm_name=confirm,
+            **options,
         )
         return parse(Job, answer)
-
-
-def _plain(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: str(value) if isinstance(value, UUID) else value for key, value in manifest.items()
-    }

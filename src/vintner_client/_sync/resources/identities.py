@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any, Literal
 from uuid import UUID
 
-from vintner_client._parsing import as_uuid
+from vintner_client._parsing import as_uuid, parse
 from vintner_client._query import Query, equals
 from vintner_client._sync.resources.base import SyncResource
 from vintner_client._sync.rows import SyncRows
+from vintner_client._sync.transport import new_idempotency_key
 from vintner_client._unset import UNSET, Unset, given
-from vintner_client.models import CloudIdentity
+from vintner_client.models import CloudIdentity, Job, JobType
 
 Order = Literal["name", "-name", "created_at", "-created_at"]
 
@@ -112,3 +113,40 @@ class SyncIdentities(SyncResource):
             NotFound: there is none that the caller may see.
         """
         self._delete(CloudIdentity, "cloud_identities", identity_id, WHAT)
+
+    def test(self, identity_id: UUID | str, /) -> Job:
+        """Queues a CONNECTION_TEST: whether the credentials work. For operators.
+
+        Raises:
+            NotFound: there is none that the caller may see.
+            NotAllowed: the caller's role in the account does not allow it.
+        """
+        return self._enqueue(identity_id, JobType.CONNECTION_TEST)
+
+    def fetch_resources(self, identity_id: UUID | str, /) -> Job:
+        """Queues a FETCH_RESOURCES: what exists in the cloud account. For operators.
+
+        Raises:
+            NotFound: there is none that the caller may see.
+            NotAllowed: the caller's role in the account does not allow it.
+        """
+        return self._enqueue(identity_id, JobType.FETCH_RESOURCES)
+
+    def reveal_credentials(self, identity_id: UUID | str, /) -> dict[str, Any]:
+        """The credentials in clear; the audit log tells of it. For admins of the account.
+
+        Raises:
+            NotFound: there is none that the caller may see.
+            NotAllowed: the caller's role in the account does not allow it.
+        """
+        found = str(as_uuid(identity_id))
+        return dict(self._transport.rpc("reveal_credentials", cloud_identity_id=found))
+
+    def _enqueue(self, identity_id: UUID | str, job_type: JobType) -> Job:
+        answer = self._transport.rpc(
+            "enqueue_identity_job",
+            cloud_identity_id=str(as_uuid(identity_id)),
+            job_type=job_type.value,
+            idempotency_key=new_idempotency_key(),
+        )
+        return parse(Job, answer)

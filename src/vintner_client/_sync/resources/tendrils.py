@@ -48,6 +48,16 @@ class SyncTendrils(SyncResource):
         answer = self._transport.rpc("rotate_tendril_token", worker_id=found)
         return parse(RegisteredTendril, answer)
 
+    def rename(self, worker_id: UUID | str, /, *, name: str) -> Tendril:
+        """Gives a Tendril of the caller's another name.
+
+        Raises:
+            Conflict: another one of the caller's has it.
+            NotAllowed: it is somebody else's.
+            NotFound: there is none that the caller may see.
+        """
+        return self._update(Tendril, "workers", worker_id, "Tendril", {"name": name})
+
     def drain(self, worker_id: UUID | str, /) -> Tendril:
         """Lets a Tendril finish what it has and end; it claims nothing more from now on.
 

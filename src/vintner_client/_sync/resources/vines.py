@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
+from pydantic import SecretStr
+
 from vintner_client._concurrency import sync_together
-from vintner_client._parsing import as_uuid, parse
+from vintner_client._parsing import as_uuid, parse, parse_all, plain
 from vintner_client._query import Query, equals
 from vintner_client._sync.resources.base import SyncResource
 from vintner_client._sync.rows import SyncRows
@@ -19,6 +21,7 @@ from vintner_client.models import (
     Job,
     JobType,
     Manifest,
+    StateVersion,
     Vine,
     VineStatus,
 )
@@ -59,7 +62,7 @@ class SyncVines(SyncResource):
         """
         if isinstance(manifest, Manifest):
             manifest = manifest.model_dump(mode="json", exclude_unset=True)
-        return parse(Vine, self._transport.rpc("plant_vine", manifest=_plain(manifest)))
+        return parse(Vine, self._transport.rpc("plant_vine", manifest=plain(manifest)))
 
     def get(self, vine_id: UUID | str, /) -> Vine:
         """The vine of an id.
@@ -135,15 +138,24 @@ class SyncVines(SyncResource):
         """
         return self._enqueue(vine_id, JobType.PLAN)
 
-    def harvest(self, vine_id: UUID | str, /) -> Job:
+    def harvest(self, vine_id: UUID | str, /, *, plan_job_id: UUID | str | None = None) -> Job:
         """Queues a DEPLOY: makes and changes the vine's resources. For operators.
 
+        Args:
+            vine_id: the vine.
+            plan_job_id: the PLAN whose saved plan is applied; it plans anew by default.
+
         Raises:
+            PlanRequired: the job needs an approval, and so a PLAN.
+            PlanUnusable: the PLAN has no saved plan, or one that has expired or been overtaken.
+            ApproverMissing: the job needs an approval, and nobody else could give it.
             VineBusy: a job that changes the vine is unfinished.
             VineDestroyed: the vine is DESTROYED.
             CloudIdentityMissing: it has no account to run in.
         """
-        return self._enqueue(vine_id, JobType.DEPLOY)
+        return self._enqueue(
+            vine_id, JobType.DEPLOY, plan_job_id=plan_job_id and str(as_uuid(plan_job_id))
+        )
 
     def destroy(self, vine_id: UUID | str, /, *, confirm: str | None = None) -> Job:
         """Queues a DESTROY: removes the vine's resources. For operators.
@@ -158,20 +170,66 @@ class SyncVines(SyncResource):
             VineNotDestroyable: it is DRAFT and has no resources.
             VineDestroyed: it is DESTROYED already.
         """
-        return self._enqueue(vine_id, JobType.DESTROY, confirm)
+        return self._enqueue(vine_id, JobType.DESTROY, confirm_name=confirm)
 
-    def _enqueue(self, vine_id: UUID | str, job_type: JobType, confirm: str | None = None) -> Job:
+    def state_versions(self, vine_id: UUID | str, /) -> Sequence[StateVersion]:
+        """What versions there are of a vine's Terraform state, the newest first."""
+        found = self._transport.rpc("terraform_state_versions", vine_id=str(as_uuid(vine_id)))
+        return parse_all(StateVersion, found)
+
+    def push_state(self, vine_id: UUID | str, /, *, state: str) -> int:
+        """Puts back a Terraform state that a Tendril could not save. For admins.
+
+        Args:
+            vine_id: the vine.
+            state: the text of the state.
+
+        Returns:
+            Its serial.
+
+        Raises:
+            VineBusy: a job of the vine runs.
+            StateConflict: it is of another lineage, or not newer.
+        """
+        found = str(as_uuid(vine_id))
+        return int(self._transport.rpc("push_terraform_state", vine_id=found, state=state))
+
+    def restore_state(self, vine_id: UUID | str, /, *, serial: int) -> int:
+        """Takes an older version of the Terraform state up again, as a new one. For admins.
+
+        What the cloud holds is not changed by it.
+
+        Args:
+            vine_id: the vine.
+            serial: of the version that is wanted.
+
+        Returns:
+            The serial of the new version.
+
+        Raises:
+            VineBusy: a job of the vine runs.
+            NotFound: there is no such version.
+        """
+        found = str(as_uuid(vine_id))
+        answer = self._transport.rpc("restore_terraform_state", vine_id=found, serial=serial)
+        return int(answer)
+
+    def reveal_argocd_admin_password(self, vine_id: UUID | str, /) -> SecretStr | None:
+        """The password of the ArgoCD on a vine's cluster; the audit log tells of it. For admins.
+
+        Raises:
+            NotAllowed: the caller's role does not allow it.
+        """
+        found = str(as_uuid(vine_id))
+        answer = self._transport.rpc("reveal_argocd_admin_password", vine_id=found)
+        return SecretStr(answer) if answer else None
+
+    def _enqueue(self, vine_id: UUID | str, job_type: JobType, **options: Any) -> Job:
         answer = self._transport.rpc(
             "enqueue_job",
             vine_id=str(as_uuid(vine_id)),
             job_type=job_type.value,
             idempotency_key=new_idempotency_key(),
-            confirm_name=confirm,
+            **options,
         )
         return parse(Job, answer)
-
-
-def _plain(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: str(value) if isinstance(value, UUID) else value for key, value in manifest.items()
-    }

@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 from uuid import UUID
 
-from vintner_client._parsing import as_uuid
+from vintner_client._parsing import as_uuid, parse, plain
 from vintner_client._query import Query, equals
 from vintner_client._sync.resources.base import SyncResource
 from vintner_client._sync.rows import SyncRows
 from vintner_client._unset import UNSET, Unset, given
-from vintner_client.models import Vineyard
+from vintner_client.models import Difference, Vineyard
 
 Order = Literal["name", "-name", "created_at", "-created_at"]
 
@@ -72,6 +73,7 @@ class SyncVineyards(SyncResource):
         *,
         name: str | Unset = UNSET,
         description: str | Unset | None = UNSET,
+        requires_approval: bool | Unset = UNSET,
     ) -> Vineyard:
         """Changes what is given. For admins of the account.
 
@@ -79,13 +81,14 @@ class SyncVineyards(SyncResource):
             vineyard_id: the vineyard.
             name: its new name.
             description: what it is for; None for nothing.
+            requires_approval: whether production deploys and destroys wait for another admin.
 
         Raises:
             Conflict: the caller has another vineyard of this name.
             NotAllowed: the caller's role in the account does not allow it.
             NotFound: there is none that the caller may see.
         """
-        values = given(name=name, description=description)
+        values = given(name=name, description=description, requires_approval=requires_approval)
         return self._update(Vineyard, "vineyards", vineyard_id, "vineyard", values)
 
     def delete(self, vineyard_id: UUID | str, /) -> None:
@@ -97,3 +100,17 @@ class SyncVineyards(SyncResource):
             NotFound: there is none that the caller may see.
         """
         self._delete(Vineyard, "vineyards", vineyard_id, "vineyard")
+
+    def apply(self, manifest: Mapping[str, Any], /, *, dry_run: bool = False) -> Difference:
+        """Brings a whole vineyard to a described state, or changes nothing.
+
+        Args:
+            manifest: `name`, `vines` and so on, as docs/vineyard-manifest.md has it.
+            dry_run: whether to tell the difference alone.
+
+        Raises:
+            InvalidInput: a key or a value that the database does not accept.
+            NotAllowed: the caller's role does not allow a change that is needed.
+        """
+        answer = self._transport.rpc("apply_manifest", manifest=plain(manifest), dry_run=dry_run)
+        return parse(Difference, answer)

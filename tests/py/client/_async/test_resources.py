@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from vintner_client.models import (
     JobType,
     Manifest,
     VineStatus,
+    WaitingOn,
     WorkerMode,
     WorkerStatus,
 )
@@ -309,3 +311,92 @@ async def test_options_are_a_twins_own(ann: AsyncVintner) -> None:
     with pytest.raises(errors.ClientClosed):
         await twin.vineyards.list().all()
     assert await ann.vineyards.list().all() == []
+
+
+async def test_a_vineyard_is_brought_to_a_described_state(ann: AsyncVintner) -> None:
+    identity = await ann.identities.create(provider="local", name="sandbox")
+    vine = {
+        "project_name": "shop",
+        "region": "eu-west-1",
+        "cloud_identity_id": identity.id,
+        "queues": [{"name": "mail"}],
+    }
+    manifest = {"name": "webshop", "vines": [vine]}
+
+    dry = await ann.vineyards.apply(manifest, dry_run=True)
+    assert await ann.vineyards.list().all() == []
+    assert await ann.vineyards.apply(manifest) == dry
+    assert {entry["type"] for entry in dry.create} == {"vineyard", "vine", "queue"}
+    again = await ann.vineyards.apply(manifest)
+    assert (again.create, again.change, again.remove, again.needs_destroy) == ([], [], [], [])
+    gone = await ann.vineyards.apply({"name": "webshop", "vines": []})
+    assert [entry["vine"] for entry in gone.remove if entry["type"] == "vine"] == [
+        "shop/development"
+    ]
+
+
+async def test_a_job_waits_is_retried_and_forced(ann: AsyncVintner, tendril: AsyncVintner) -> None:
+    vine = await plant(ann)
+    first, second = await ann.vines.plan(vine.id), await ann.vines.plan(vine.id)
+    assert await ann.jobs.waiting_on(first.id) is WaitingOn.TENDRIL
+    assert await ann.jobs.waiting_on(second.id) is WaitingOn.VINE
+    claimed = await tendril.lease.claim_next_job()
+    assert claimed is not None
+    assert await ann.jobs.waiting_on(claimed.id) is None
+    with pytest.raises(errors.JobNotRetryable):
+        await ann.jobs.retry(claimed.id)
+    with pytest.raises(errors.NotFound):
+        await ann.jobs.waiting_on(uuid4())
+    await tendril.lease.start_job(claimed)
+    with pytest.raises(errors.JobNotForceable):
+        await ann.jobs.cancel(claimed.id, force=True)
+    await tendril.lease.complete_job(claimed, status=JobStatus.FAILED, error_message="no")
+    again = await ann.jobs.retry(claimed.id)
+    assert (again.job_type, again.status) == (JobType.PLAN, JobStatus.QUEUED)
+    assert again.id != claimed.id
+
+
+async def test_an_identity_is_tested_and_revealed(ann: AsyncVintner, bob: AsyncVintner) -> None:
+    credentials = {"role_arn": "arn:aws:iam::1:role/r", "secret_access_key": "very-secret"}
+    made = await ann.identities.create(provider="aws", name="prod", credentials=credentials)
+
+    test = await ann.identities.test(made.id)
+    assert (test.job_type, test.cloud_identity_id) == (JobType.CONNECTION_TEST, made.id)
+    fetch = await ann.identities.fetch_resources(made.id)
+    assert fetch.job_type is JobType.FETCH_RESOURCES
+    assert await ann.identities.reveal_credentials(made.id) == credentials
+    with pytest.raises(errors.NotFound):
+        await bob.identities.reveal_credentials(made.id)
+    revealed = await ann.audit.list(action=AuditAction.REVEALED).first()
+    assert revealed is not None
+    assert revealed.component_id == made.id
+
+
+async def test_a_state_is_put_back_and_restored(ann: AsyncVintner, tendril: AsyncVintner) -> None:
+    vine = await plant(ann, cluster={})
+    await ann.vines.harvest(vine.id)
+    job = await tendril.lease.claim_next_job()
+    assert job is not None
+    await tendril.lease.start_job(job)
+    await tendril.lease.complete_job(job, status=JobStatus.SUCCESS)
+    state = {"version": 4, "lineage": "one", "serial": 3, "resources": []}
+
+    assert await ann.vines.state_versions(vine.id) == []
+    assert await ann.vines.push_state(vine.id, state=json.dumps(state)) == 3
+    with pytest.raises(errors.StateConflict):
+        await ann.vines.push_state(vine.id, state=json.dumps({**state, "lineage": "two"}))
+    assert await ann.vines.push_state(vine.id, state=json.dumps({**state, "serial": 4})) == 4
+    assert await ann.vines.restore_state(vine.id, serial=3) == 5
+    versions = await ann.vines.state_versions(vine.id)
+    assert [version.serial for version in versions] == [5, 4, 3]
+    assert versions[0].user_id == ann.auth.user_id
+    assert await ann.vines.reveal_argocd_admin_password(vine.id) is None
+
+
+async def test_a_tendril_is_renamed(ann: AsyncVintner, bob: AsyncVintner) -> None:
+    made = await ann.tendrils.register(name="laptop")
+
+    assert (await ann.tendrils.rename(made.worker_id, name="desk")).name == "desk"
+    assert (await ann.tendrils.get(made.worker_id)).name == "desk"
+    with pytest.raises(errors.NotFound):
+        await bob.tendrils.rename(made.worker_id, name="mine")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from vintner_client.models import (
     JobType,
     Manifest,
     VineStatus,
+    WaitingOn,
     WorkerMode,
     WorkerStatus,
 )
@@ -304,3 +306,92 @@ def test_options_are_a_twins_own(ann: Vintner) -> None:
     with pytest.raises(errors.ClientClosed):
         twin.vineyards.list().all()
     assert ann.vineyards.list().all() == []
+
+
+def test_a_vineyard_is_brought_to_a_described_state(ann: Vintner) -> None:
+    identity = ann.identities.create(provider="local", name="sandbox")
+    vine = {
+        "project_name": "shop",
+        "region": "eu-west-1",
+        "cloud_identity_id": identity.id,
+        "queues": [{"name": "mail"}],
+    }
+    manifest = {"name": "webshop", "vines": [vine]}
+
+    dry = ann.vineyards.apply(manifest, dry_run=True)
+    assert ann.vineyards.list().all() == []
+    assert ann.vineyards.apply(manifest) == dry
+    assert {entry["type"] for entry in dry.create} == {"vineyard", "vine", "queue"}
+    again = ann.vineyards.apply(manifest)
+    assert (again.create, again.change, again.remove, again.needs_destroy) == ([], [], [], [])
+    gone = ann.vineyards.apply({"name": "webshop", "vines": []})
+    assert [entry["vine"] for entry in gone.remove if entry["type"] == "vine"] == [
+        "shop/development"
+    ]
+
+
+def test_a_job_waits_is_retried_and_forced(ann: Vintner, tendril: Vintner) -> None:
+    vine = plant(ann)
+    first, second = ann.vines.plan(vine.id), ann.vines.plan(vine.id)
+    assert ann.jobs.waiting_on(first.id) is WaitingOn.TENDRIL
+    assert ann.jobs.waiting_on(second.id) is WaitingOn.VINE
+    claimed = tendril.lease.claim_next_job()
+    assert claimed is not None
+    assert ann.jobs.waiting_on(claimed.id) is None
+    with pytest.raises(errors.JobNotRetryable):
+        ann.jobs.retry(claimed.id)
+    with pytest.raises(errors.NotFound):
+        ann.jobs.waiting_on(uuid4())
+    tendril.lease.start_job(claimed)
+    with pytest.raises(errors.JobNotForceable):
+        ann.jobs.cancel(claimed.id, force=True)
+    tendril.lease.complete_job(claimed, status=JobStatus.FAILED, error_message="no")
+    again = ann.jobs.retry(claimed.id)
+    assert (again.job_type, again.status) == (JobType.PLAN, JobStatus.QUEUED)
+    assert again.id != claimed.id
+
+
+def test_an_identity_is_tested_and_revealed(ann: Vintner, bob: Vintner) -> None:
+    credentials = {"role_arn": "arn:aws:iam::1:role/r", "secret_access_key": "very-secret"}
+    made = ann.identities.create(provider="aws", name="prod", credentials=credentials)
+
+    test = ann.identities.test(made.id)
+    assert (test.job_type, test.cloud_identity_id) == (JobType.CONNECTION_TEST, made.id)
+    fetch = ann.identities.fetch_resources(made.id)
+    assert fetch.job_type is JobType.FETCH_RESOURCES
+    assert ann.identities.reveal_credentials(made.id) == credentials
+    with pytest.raises(errors.NotFound):
+        bob.identities.reveal_credentials(made.id)
+    revealed = ann.audit.list(action=AuditAction.REVEALED).first()
+    assert revealed is not None
+    assert revealed.component_id == made.id
+
+
+def test_a_state_is_put_back_and_restored(ann: Vintner, tendril: Vintner) -> None:
+    vine = plant(ann, cluster={})
+    ann.vines.harvest(vine.id)
+    job = tendril.lease.claim_next_job()
+    assert job is not None
+    tendril.lease.start_job(job)
+    tendril.lease.complete_job(job, status=JobStatus.SUCCESS)
+    state = {"version": 4, "lineage": "one", "serial": 3, "resources": []}
+
+    assert ann.vines.state_versions(vine.id) == []
+    assert ann.vines.push_state(vine.id, state=json.dumps(state)) == 3
+    with pytest.raises(errors.StateConflict):
+        ann.vines.push_state(vine.id, state=json.dumps({**state, "lineage": "two"}))
+    assert ann.vines.push_state(vine.id, state=json.dumps({**state, "serial": 4})) == 4
+    assert ann.vines.restore_state(vine.id, serial=3) == 5
+    versions = ann.vines.state_versions(vine.id)
+    assert [version.serial for version in versions] == [5, 4, 3]
+    assert versions[0].user_id == ann.auth.user_id
+    assert ann.vines.reveal_argocd_admin_password(vine.id) is None
+
+
+def test_a_tendril_is_renamed(ann: Vintner, bob: Vintner) -> None:
+    made = ann.tendrils.register(name="laptop")
+
+    assert (ann.tendrils.rename(made.worker_id, name="desk")).name == "desk"
+    assert (ann.tendrils.get(made.worker_id)).name == "desk"
+    with pytest.raises(errors.NotFound):
+        bob.tendrils.rename(made.worker_id, name="mine")

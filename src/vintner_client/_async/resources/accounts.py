@@ -1,0 +1,158 @@
+"""Accounts: teams, who belongs to them, and who is asked to."""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import UUID
+
+from vintner_client._async.resources.base import AsyncResource
+from vintner_client._async.rows import AsyncRows
+from vintner_client._parsing import as_uuid, parse
+from vintner_client._query import Query, equals
+from vintner_client.models import Account, AccountRole, Invitation, Membership, NewInvitation
+
+COLUMNS = "id,account_id,email,role,invited_by,created_at,expires_at,accepted_at"
+
+Order = Literal["name", "-name", "created_at", "-created_at"]
+
+
+class AsyncAccounts(AsyncResource):
+    """`client.accounts`."""
+
+    async def create(self, *, name: str) -> Account:
+        """Makes a team, owned by the caller.
+
+        Raises:
+            InvalidInput: the name is empty.
+        """
+        return parse(Account, await self._transport.rpc("create_account", name=name))
+
+    def list(self, *, name: str | None = None, order: Order = "name") -> AsyncRows[Account]:
+        """The accounts that the caller belongs to.
+
+        Args:
+            name: only those of this name.
+            order: by what; a minus before it descends.
+        """
+        return self._rows(Account, Query("accounts", equals(name=name), (order, "id")))
+
+    async def get(self, account_id: UUID | str, /) -> Account:
+        """The account of an id.
+
+        Raises:
+            NotFound: there is none that the caller belongs to.
+        """
+        return await self._one(Account, "accounts", account_id, "account")
+
+    async def rename(self, account_id: UUID | str, /, *, name: str) -> Account:
+        """Gives an account another name. For admins.
+
+        Raises:
+            NotAllowed: the caller's role does not allow it.
+            NotFound: there is none that the caller belongs to.
+        """
+        return await self._update(Account, "accounts", account_id, "account", {"name": name})
+
+    async def delete(self, account_id: UUID | str, /) -> None:
+        """Deletes a team with its vineyards, vines and identities. For owners.
+
+        Raises:
+            PersonalAccount: it is a person's own.
+            VineNotDeletable: resources of a vine in it may exist.
+            NotAllowed: the caller's role does not allow it.
+        """
+        await self._transport.rpc("delete_account", account_id=str(as_uuid(account_id)))
+
+    def members(self, account_id: UUID | str, /) -> AsyncRows[Membership]:
+        """Who belongs to an account, by when they joined."""
+        filters = equals(account_id=as_uuid(account_id))
+        query = Query("accounts_memberships", filters, ("created_at", "user_id"))
+        return self._rows(Membership, query)
+
+    async def set_role(
+        self, account_id: UUID | str, user_id: UUID | str, /, *, role: AccountRole
+    ) -> Membership:
+        """Changes a member's role; neither the old nor the new one may be above the caller's.
+
+        Raises:
+            AccountNeedsOwner: it would be without an owner.
+            NotAllowed: the caller's role does not allow it.
+        """
+        answer = await self._transport.rpc(
+            "set_member_role",
+            account_id=str(as_uuid(account_id)),
+            user_id=str(as_uuid(user_id)),
+            role=role.value,
+        )
+        return parse(Membership, answer)
+
+    async def remove_member(self, account_id: UUID | str, user_id: UUID | str, /) -> None:
+        """Removes a member; everybody may leave.
+
+        Raises:
+            AccountNeedsOwner: it would be without an owner.
+            NotAllowed: the caller's role does not allow it.
+        """
+        await self._transport.rpc(
+            "remove_member", account_id=str(as_uuid(account_id)), user_id=str(as_uuid(user_id))
+        )
+
+    async def transfer_ownership(self, account_id: UUID | str, user_id: UUID | str, /) -> None:
+        """Makes another member the owner in the caller's place, who stays as an admin.
+
+        Raises:
+            PersonalAccount: it is a person's own.
+            NotAllowed: the caller is no owner.
+        """
+        await self._transport.rpc(
+            "transfer_ownership",
+            account_id=str(as_uuid(account_id)),
+            user_id=str(as_uuid(user_id)),
+        )
+
+    async def invite(
+        self, account_id: UUID | str, /, *, email: str, role: AccountRole
+    ) -> NewInvitation:
+        """Invites an e-mail address; its token is shown this once and good for 7 days. For admins.
+
+        Args:
+            account_id: a team.
+            email: who is invited; an earlier invitation of it is replaced.
+            role: not above the caller's.
+
+        Raises:
+            AlreadyMember: who has this address belongs to the account.
+            PersonalAccount: it is a person's own, and the role is owner.
+            NotAllowed: the caller's role does not allow it.
+        """
+        answer = await self._transport.rpc(
+            "invite_member", account_id=str(as_uuid(account_id)), email=email, role=role.value
+        )
+        return parse(NewInvitation, answer)
+
+    def invitations(self, account_id: UUID | str, /) -> AsyncRows[Invitation]:
+        """Who was invited to an account, the oldest first. For admins; others see none."""
+        filters = equals(account_id=as_uuid(account_id))
+        return self._rows(
+            Invitation, Query("accounts_invitations", filters, ("created_at", "id"), COLUMNS)
+        )
+
+    async def accept_invitation(self, *, token: str) -> Membership:
+        """Joins the account that an invitation is for.
+
+        Raises:
+            InvitationUnknown: there is none of this token.
+            InvitationExpired: it is too old.
+            InvitationUsed: it was accepted already.
+            InvitationNotYours: it is for another e-mail address.
+        """
+        return parse(Membership, await self._transport.rpc("accept_invitation", token=token))
+
+    async def revoke_invitation(self, invitation_id: UUID | str, /) -> None:
+        """Takes an invitation back. For admins whose role is not below the invitation's.
+
+        Raises:
+            NotFound: there is none that the caller may see.
+        """
+        found = str(as_uuid(invitation_id))
+        await self._transport.rpc("revoke_invitation", invitation_id=found)

@@ -1,0 +1,11 @@
+"""The base of all rows and answers."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    """Base of all of them: read-only."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
