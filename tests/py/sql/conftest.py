@@ -1,9 +1,10 @@
-"""The stack's database with the helpers of the pgTAP scripts in it."""
+"""Databases with the migrations and the helpers of the pgTAP scripts in them."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -18,30 +19,35 @@ from vintner_local.pytest_plugin import SupabaseStack
 
 MIGRATIONS = Path(__file__).parents[3] / "supabase" / "migrations"
 
-ANY_LOCK = 7266
-"""Keeps parallel test processes from making the helpers at the same time."""
-
 
 @pytest.fixture(scope="session")
-def database(supabase_stack: SupabaseStack) -> str:
-    """The database's URL as its superuser."""
-    with psycopg.connect(supabase_stack.admin_db_url, autocommit=True) as connection:
-        connection.execute("select pg_advisory_lock(%s)", [ANY_LOCK])
-        run(connection, HELPERS)
-    return supabase_stack.admin_db_url
+def database(supabase_stack: SupabaseStack) -> Iterator[str]:
+    """The URL, as its superuser, of a migrated database that no other process of the tests uses.
+
+    Whoever sweeps, or claims for everybody, does so in a whole database.
+    """
+    with _migrated(supabase_stack) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def own_database(supabase_stack: SupabaseStack) -> Iterator[str]:
-    """A migrated database with the helpers, for tests that change or lock what all of it shares."""
+    """Another one, for tests that leave behind a change to what all of it shares."""
+    with _migrated(supabase_stack) as url:
+        yield url
+
+
+@contextmanager
+def _migrated(stack: SupabaseStack) -> Iterator[str]:
+    """A database with every migration and the helpers of the pgTAP scripts."""
     name = f"own_{secrets.token_hex(6)}"
     made, model = sql.Identifier(name), sql.Identifier(TEMPLATE)
-    with psycopg.connect(supabase_stack.admin_db_url, autocommit=True) as admin:
+    with psycopg.connect(stack.admin_db_url, autocommit=True) as admin:
         admin.execute(sql.SQL("create database {} template {} owner postgres").format(made, model))
         try:
             path = sql.SQL("alter database {} set search_path = public, extensions")
             admin.execute(path.format(made))
-            url = make_conninfo(supabase_stack.admin_db_url, dbname=name)
+            url = make_conninfo(stack.admin_db_url, dbname=name)
             with psycopg.connect(make_conninfo(url, user="postgres"), autocommit=True) as owner:
                 for migration in sorted(MIGRATIONS.iterdir()):
                     owner.execute(migration.read_bytes())
