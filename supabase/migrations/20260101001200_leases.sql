@@ -245,8 +245,11 @@ begin
       drain_requested_at = case when p_status <> 'OFFLINE' then drain_requested_at end,
       version = p_version,
       release_id = (select r.id from public.worker_releases as r where r.version = p_version)
-  where id = v_worker.id
+  where id = v_worker.id and removed_at is null
   returning * into v_worker;
+  if not found then
+    perform private.raise_error('not_allowed', 'do this: it is for Tendrils');
+  end if;
   -- what it claimed and no longer runs was lost with an earlier process of it; a claim whose answer
   -- is still under way is not
   if not private.lose_jobs(v_worker.id, case

@@ -117,6 +117,9 @@ begin
   if v_job.status = 'PROCESSING' then
     return v_job;
   end if;
+  -- a PLAN that waited behind a DESTROY would plan to make everything anew
+  perform private.raise_error('vine_destroyed', private.vine_label(v)) from public.vines as v
+  where v.id = v_job.vine_id and v.status = 'DESTROYED';
   update public.provision_jobs set status = 'PROCESSING', started_at = now()
   where id = v_job.id returning * into v_job;
   if v_job.job_type = 'DEPLOY' then

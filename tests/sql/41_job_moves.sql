@@ -1,6 +1,6 @@
 -- What a job's course does to its vine and to each component.
 begin;
-select plan(26);
+select plan(28);
 
 create temporary table t on commit drop as select tests.sign_up('owner') as owner;
 alter table t add vine uuid, add tendril uuid;
@@ -116,10 +116,14 @@ select pg_temp.run('DEPLOY', 'PROCESSING');
 select is(pg_temp.stands(), 'PROVISIONING: network UPDATING, main UPDATING, new UPDATING, other CREATING', 'after which a DEPLOY mends it');
 select pg_temp.finish('SUCCESS');
 insert into public.vine_databases (vine_id, name) select vine, 'late' from t;
+select pg_temp.run('PLAN', 'QUEUED');
 select pg_temp.run('DESTROY', 'SUCCESS');
 select is(pg_temp.stands(), 'DESTROYED: network DESTROYED, late PENDING, main DESTROYED, new DESTROYED, other DESTROYED', 'destroyed; what never was is PENDING for good');
 select is((select count(endpoint)::int from public.vine_databases where vine_id = (select vine from t)), 0, 'and outputs are no more');
 select is_empty($$ select from private.deployed_configs where vine_id = (select vine from t) $$, 'nothing is deployed');
+select tests.act_as((select tendril from t));
+select is((select job_type from public.claim_next_job((select tendril from t))), 'PLAN', 'a PLAN that waited meanwhile is claimed');
+select is(tests.outcome((select tendril from t), $$ select public.start_job(id, attempt) from public.provision_jobs where status = 'CLAIMED' $$), 'vine_destroyed', 'and does not start');
 select tests.act_as((select owner from t));
 select throws_ok($$ select public.enqueue_job(vine, j) from t, unnest('{PLAN,DEPLOY,DESTROY}'::text[]) as j $$, 'PT409', null, 'and nothing runs any more');
 

@@ -10,11 +10,15 @@ import pytest
 
 from support.tap import FOLDER, HELPERS, run
 
+ALONE = {"55_key_rotation", "60_audit"}
+"""What counts or locks what a whole database shares, and so has one of its own."""
+
 SCRIPTS = sorted(set(FOLDER.glob("*.sql")) - {HELPERS})
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-def test_script(database: str, script: Path) -> None:
+def test_script(request: pytest.FixtureRequest, script: Path) -> None:
+    database = request.getfixturevalue("own_database" if script.stem in ALONE else "database")
     options = "-c search_path=public,extensions"
     with psycopg.connect(database, autocommit=True, options=options) as connection:
         lines = run(connection, script)
