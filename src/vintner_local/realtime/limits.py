@@ -17,8 +17,9 @@ class Limits:
         queued_frames: frames that may wait for a slow client.
         queued_bytes: bytes that may wait for a slow client.
         message_days: how long rows of `realtime.messages` are kept.
-        slot_seconds: how long a join, and a subscription, waits for the stream of changes; less
-            than clients wait for a join.
+        join_patience: seconds that a join waits for the stream of changes; less than clients do.
+        confirm_patience: seconds that a subscription's confirmation waits for it: making a slot
+            waits for every transaction of the cluster.
     """
 
     idle_seconds: float = 60.0
@@ -27,7 +28,8 @@ class Limits:
     queued_frames: int = 20_000
     queued_bytes: int = 32 * 2**20
     message_days: int = 3
-    slot_seconds: float = 8.0
+    join_patience: float = 8.0
+    confirm_patience: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ class RealtimeServer:
         Only a server that has just started makes a join wait.
         """
         if not self._stream.has_streamed:
-            await self._stream.wait_until_streaming(self.limits.slot_seconds)
+            await self._stream.wait_until_streaming(self.limits.join_patience)
 
     async def confirmable(self) -> None:
         """Waits until a subscription may be confirmed.
@@ -99,7 +99,7 @@ class RealtimeServer:
         if not self._subscribed_before:
             self._subscribed_before = True
             await asyncio.sleep(random.uniform(*self.waits.first_subscribe))  # noqa: S311
-        if not await self._stream.wait_until_streaming(self.limits.slot_seconds):
+        if not await self._stream.wait_until_streaming(self.limits.confirm_patience):
             log.warning("a subscription is confirmed although no changes arrive yet")
 
     async def _read_stream(self) -> None:

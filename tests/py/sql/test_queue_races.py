@@ -355,6 +355,7 @@ class Crowd:
 def test_a_crowd_neither_deadlocks_nor_breaks_a_rule(database: str) -> None:
     refusals = {
         "ok",
+        "illegal_transition",
         "job_ended",
         "lease_lost",
         "vine_busy",

@@ -16,13 +16,20 @@ def drop(admin: psycopg.Connection, name: str) -> None:
     Args:
         admin: another database of the cluster, as superuser, in autocommit.
         name: of the database.
+
+    Raises:
+        psycopg.errors.ObjectInUse: somebody replicates it all the time.
     """
-    # a server that has just gone may still be making its slot
     end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s"
-    slots = "select from pg_replication_slots where database = %s"
+    drop = sql.SQL("drop database {} with (force)").format(sql.Identifier(name))
     deadline = time.monotonic() + PATIENCE
-    admin.execute(end, [name])
-    while admin.execute(slots, [name]).fetchone() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    while True:
         admin.execute(end, [name])
-    admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+        try:
+            admin.execute(drop)
+        except psycopg.errors.ObjectInUse:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return

@@ -94,7 +94,7 @@ async def test_recording(name: str, start_server: StartServer, dsn_without_slots
     options: dict[str, object] = {}
     if name.startswith("00_"):
         options["dsn"] = dsn_without_slots
-        options["limits"] = Limits(slot_seconds=0.5)
+        options["limits"] = Limits(join_patience=0.5, confirm_patience=0.5)
     if name.startswith("20_access_token_refresh"):
         options["delay"] = "real"
     if name.startswith("24_"):
