@@ -13,17 +13,20 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import psutil
 import psycopg
-from throwaway import throwaway_stack
 
 from vintner_local import lifecycle
 from vintner_local.lifecycle import Wishes
 from vintner_local.processes import ProcessRef
 from vintner_local.stack import SUPERUSER, Stack, StackState
+from vintner_local.throwaway import throwaway_stack
+
+PROJECT = Path(__file__).with_name("project")
 
 TABLES = """
 create table public.ticks (
@@ -210,10 +213,10 @@ def main() -> None:
     def quiet(_: str) -> None:
         pass
 
-    with throwaway_stack() as (stack, state):
+    with throwaway_stack(PROJECT) as (stack, state):
         with psycopg.connect(state.db_url(SUPERUSER), autocommit=True) as database:
             database.execute(TABLES)
-        time.sleep(1)
+        time.sleep(1)  # until the API knows the new tables
         print("| REST | requests/s | median ms | p95 ms |\n| --- | ---: | ---: | ---: |")
         rate, cells = asyncio.run(offered(state, seconds))
         print(f"| {OFFERED} requests/s offered | {rate:.0f} | {cells} |")

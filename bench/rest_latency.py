@@ -18,13 +18,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
-from throwaway import throwaway_stack
 
 from vintner_local.ports import listen
 from vintner_local.settings import ApiSettings
 from vintner_local.stack import SUPERUSER
+from vintner_local.throwaway import throwaway_stack
 
 SOURCE = Path(__file__).parents[1] / "src"
+PROJECT = Path(__file__).with_name("project")
 WARM_UP = 100
 TABLES = """
 create schema bench;
@@ -119,7 +120,7 @@ def main() -> None:
     sources = {"here": SOURCE}
     if wished.against:
         sources["there"] = wished.against.resolve() / "src"
-    with throwaway_stack() as (stack, state):
+    with throwaway_stack(PROJECT) as (stack, state):
         with psycopg.connect(state.db_url(SUPERUSER), autocommit=True) as database:
             database.execute(TABLES)
         settings = state.api_settings(stack.config().api)

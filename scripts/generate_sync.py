@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 PAIRS = (
     ("src/vintner_client/_async", "src/vintner_client/_sync"),
     ("tests/py/client/_async", "tests/py/client/_sync"),
+    ("tests/py/client/conftest.py", "tests/py/client/_sync/conftest.py"),
     ("tests/py/support/_async", "tests/py/support/_sync"),
 )
 NAMES = {
@@ -89,27 +90,34 @@ def tidy(text: str, path: Path) -> str:
     return text
 
 
+def pairs() -> dict[Path, Path]:
+    """What is made from what."""
+    found = {}
+    for source, target in PAIRS:
+        whole, made = ROOT / source, ROOT / target
+        for path in [whole] if whole.is_file() else sorted(whole.rglob("*.py")):
+            found[made / path.relative_to(whole) if path != whole else made] = path
+    return found
+
+
 def main() -> int:
     """Writes or compares; the exit status says whether all agreed."""
     check = "--check" in sys.argv[1:]
-    wrong: list[Path] = []
-    for source, target in PAIRS:
-        wanted: set[Path] = set()
-        for path in sorted((ROOT / source).rglob("*.py")):
-            made = ROOT / target / path.relative_to(ROOT / source)
-            wanted.add(made)
-            head = HEAD.format(source=path.relative_to(ROOT).as_posix())
-            text = tidy(head + sync_source(path.read_text()), made)
-            if made.exists() and made.read_text() == text:
-                continue
-            wrong.append(made)
-            if not check:
-                made.parent.mkdir(parents=True, exist_ok=True)
-                made.write_text(text)
-        for left in set((ROOT / target).rglob("*.py")) - wanted:
-            wrong.append(left)
-            if not check:
-                left.unlink()
+    wanted = pairs()
+    present = {path for _, target in PAIRS for path in (ROOT / target).rglob("*.py")}
+    wrong = sorted(present - wanted.keys())
+    if not check:
+        for left in wrong:
+            left.unlink()
+    for made, path in wanted.items():
+        head = HEAD.format(source=path.relative_to(ROOT).as_posix())
+        text = tidy(head + sync_source(path.read_text()), made)
+        if made.exists() and made.read_text() == text:
+            continue
+        wrong.append(made)
+        if not check:
+            made.parent.mkdir(parents=True, exist_ok=True)
+            made.write_text(text)
     if check and wrong:
         names = ", ".join(str(path.relative_to(ROOT)) for path in wrong)
         print(f"not as scripts/generate_sync.py makes it: {names}. Run `make sync`.")

@@ -5,10 +5,7 @@ Run by `make docs-schema`, on a stack of its own; a test compares the page with 
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -17,10 +14,8 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import dict_row
 
-from vintner_local import lifecycle
-from vintner_local.lifecycle import Wishes
-from vintner_local.processes import ProcessRef
-from vintner_local.stack import SUPERUSER, find_stack
+from vintner_local.stack import SUPERUSER
+from vintner_local.throwaway import throwaway_stack
 
 PROJECT = Path(__file__).parents[1]
 TARGET = PROJECT / "docs" / "schema.md"
@@ -291,16 +286,8 @@ def page(url: str) -> str:
 
 def main() -> None:
     """Writes the page."""
-    folder = Path(tempfile.mkdtemp(prefix="vintner-schema-"))
-    folder.chmod(0o711)
-    stack = find_stack(PROJECT, folder / "stack")
-    try:
-        wishes = Wishes(api_port=0, db_port=0, owner=ProcessRef.of(os.getpid()))
-        state = lifecycle.up(stack, wishes, lambda _: None)
+    with throwaway_stack(PROJECT) as (_, state):
         TARGET.write_text(page(state.db_url(SUPERUSER)), encoding="utf-8")
-    finally:
-        lifecycle.remove(stack)
-        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

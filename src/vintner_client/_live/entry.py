@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 from weakref import WeakSet
@@ -78,15 +77,8 @@ class SyncLive:
         """See `SyncJobs.follow_logs`."""
         from vintner_client._live.logs import follow
 
-        reader = _ThreadJobReader(jobs)
-
-        async def chunks() -> AsyncGenerator[LogChunk, None]:
-            subscribe = self._subscriptions.subscribe
-            async with aclosing(follow(reader, subscribe, job_id, from_seq)) as following:
-                async for chunk in following:
-                    yield chunk
-
-        return self._thread.iterate(chunks)
+        reader, subscribe = _ThreadJobReader(jobs), self._subscriptions.subscribe
+        return self._thread.iterate(follow(reader, subscribe, job_id, from_seq))
 
     def close(self) -> None:
         """Closes every socket and ends the thread."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
 from vintner_client.errors import ClientClosed
@@ -39,20 +40,15 @@ class LoopThread:
         future = asyncio.run_coroutine_threadsafe(work, loop)
         try:
             return future.result()
+        except CancelledError as error:
+            raise _closed() from error
         except BaseException:
             # a Ctrl-C that comes while waiting
             future.cancel()
             raise
 
-    def iterate(
-        self, source: Callable[[], AsyncGenerator[Item, None]]
-    ) -> Generator[Item, None, None]:
-        """The items of an asynchronous generator, which is closed when the caller leaves.
-
-        Args:
-            source: makes the generator.
-        """
-        items = source()
+    def iterate(self, items: AsyncGenerator[Item, None]) -> Generator[Item, None, None]:
+        """The items of an asynchronous generator, which is closed when the caller leaves."""
 
         async def following() -> tuple[Item, ...]:
             try:
@@ -60,22 +56,26 @@ class LoopThread:
             except StopAsyncIteration:
                 return ()
 
+        async def leave() -> None:
+            await items.aclose()
+
         try:
             while found := self.run(following()):
                 yield found[0]
         finally:
             if not self._closed:
-                self.run(_close(items))
+                self.run(leave())
 
     def close(self, before: Callable[[], Awaitable[None]]) -> None:
-        """Ends the loop and the thread.
+        """Ends the loop and the thread, once.
 
         Args:
             before: is awaited in the thread first.
         """
         with self._lock:
             self._closed = True
-            loop, thread = self._loop, self._thread
+            loop, self._loop = self._loop, None
+            thread, self._thread = self._thread, None
         if loop is None or thread is None:
             return
 
@@ -96,7 +96,7 @@ class LoopThread:
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._closed:
-                raise ClientClosed("The client is closed.", hint="Make a new one.")
+                raise _closed()
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
@@ -106,5 +106,5 @@ class LoopThread:
             return self._loop
 
 
-async def _close(items: AsyncGenerator[Any, None]) -> None:
-    await items.aclose()
+def _closed() -> ClientClosed:
+    return ClientClosed("The client is closed.", hint="Make a new one.")

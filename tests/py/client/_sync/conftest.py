@@ -1,4 +1,4 @@
-# Made by scripts/generate_sync.py from tests/py/client/_async/conftest.py: run `make sync`.
+# Made by scripts/generate_sync.py from tests/py/client/conftest.py: run `make sync`.
 """Clients of the real stack."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A local stack of a benchmark's own."""
+"""A stack for the length of one program."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ from vintner_local.stack import Stack, StackState, find_stack
 
 
 @contextmanager
-def throwaway_stack() -> Iterator[tuple[Stack, StackState]]:
-    """An empty project's stack on free ports; it is removed at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="vintner-bench-"))
+def throwaway_stack(project: Path) -> Iterator[tuple[Stack, StackState]]:
+    """A project's stack in a temporary folder, on free ports; it is removed at the end.
+
+    Args:
+        project: holds `supabase/config.toml`.
+
+    Raises:
+        StackError: it does not start.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="vintner-throwaway-"))
     folder.chmod(0o711)
-    config = folder / "project" / "supabase" / "config.toml"
-    config.parent.mkdir(parents=True)
-    config.write_text('project_id = "bench"\n')
-    stack = find_stack(folder / "project", folder / "stack")
+    stack = find_stack(project, folder / "stack")
     try:
         owner = ProcessRef.of(os.getpid())
         yield stack, lifecycle.up(stack, Wishes(api_port=0, db_port=0, owner=owner), lambda _: None)
