@@ -1,6 +1,7 @@
 # `make` alone says what there is.
 
 PYTHON ?=
+VERSION ?= 15
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
@@ -8,7 +9,7 @@ TYPES := src/vintner_client/types.py
 PIN := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-annotate --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo test test-sql test-pg16 soak bench-sql lint types sync docs-schema lock clean
+.PHONY: help setup up down demo test test-sql test-pg soak bench-sql lint types sync docs-schema lock clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,8 +35,8 @@ test: setup lint ## Check style, types and dependencies, then run every test
 test-sql: setup ## Run the pgTAP files alone
 	@$(BIN)/pytest tests/py/sql
 
-test-pg16: setup ## Apply the migrations to PostgreSQL 16 and run the pgTAP files there
-	@$(BIN)/python scripts/test_on_postgres_16.py
+test-pg: setup ## Apply the migrations to PostgreSQL 15, 16 or 17 (VERSION=15) and run the pgTAP files there
+	@$(BIN)/python scripts/test_on_postgres.py $(VERSION)
 
 soak: setup ## Kill parts of the local stack at random for SOAK_SECONDS (300)
 	@$(BIN)/pytest -s -m soak

@@ -9,4 +9,12 @@ grant create on schema extensions to postgres;
 create extension pgcrypto schema extensions;
 create extension "uuid-ossp" schema extensions;
 create extension pg_trgm schema extensions;
-create extension vector schema extensions;
+
+-- the older servers that the migrations are tried on lack it
+do $$
+begin
+  if exists (select from pg_available_extensions where name = 'vector') then
+    create extension vector schema extensions;
+  end if;
+end;
+$$;

