@@ -4,94 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 
-from support._async.people import PASSWORD, client_of, plant
-from support.proxy import Proxy, proxy_to
+from support.following import Reader, Writer
+from support.proxy import Proxy
 from support.waiting import until
 from vintner_client import AsyncVintner, errors
 from vintner_client._live import logs
-from vintner_client.models import Job, JobStatus, LogChunk, NewLogChunk, StreamType
-from vintner_local.pytest_plugin import SupabaseStack
-
-
-class Writer:
-    """A Tendril that prints numbered lines."""
-
-    def __init__(self, tendril: AsyncVintner, job: Job) -> None:
-        self.lease = tendril.lease
-        self.job = job
-        self.seq = 0
-
-    async def write(self, count: int = 1) -> None:
-        """Appends so many chunks in one batch."""
-        chunks = [
-            NewLogChunk(seq=seq, log_chunk=f"line {seq}\n", stream_type=StreamType.STDOUT)
-            for seq in range(self.seq + 1, self.seq + 1 + count)
-        ]
-        self.seq += count
-        await self.lease.append_logs(self.job, chunks)
-
-    async def end(self, status: JobStatus = JobStatus.SUCCESS) -> None:
-        """Ends the job."""
-        await self.lease.complete_job(self.job, status=status)
-
-
-class Reader:
-    """A task that follows a log and keeps what it gets."""
-
-    def __init__(self, client: AsyncVintner, job: Job, from_seq: int = 0) -> None:
-        self.chunks: list[LogChunk] = []
-        self.task = asyncio.create_task(self._run(client, job, from_seq))
-
-    async def _run(self, client: AsyncVintner, job: Job, from_seq: int) -> None:
-        async with aclosing(client.jobs.follow_logs(job.id, from_seq=from_seq)) as chunks:
-            async for chunk in chunks:
-                self.chunks.append(chunk)
-
-    async def has(self, count: int, seconds: float = 10) -> None:
-        """Waits for so many chunks."""
-        await until(lambda: len(self.chunks) >= count or self.task.done(), seconds)
-
-    async def finish(self, seconds: float = 15) -> list[int]:
-        """Waits for the end; gives the seqs in the order in which they came."""
-        async with asyncio.timeout(seconds):
-            await self.task
-        assert all(chunk.log_chunk == f"line {chunk.seq}\n" for chunk in self.chunks)
-        return [chunk.seq for chunk in self.chunks]
-
-
-@pytest.fixture
-async def writer(ann: AsyncVintner, tendril: AsyncVintner) -> Writer:
-    vine = await plant(ann)
-    await ann.vines.plan(vine.id)
-    job = await tendril.lease.claim_next_job()
-    assert job is not None
-    await tendril.lease.start_job(job)
-    return Writer(tendril, job)
-
-
-@pytest.fixture
-async def proxy(supabase_stack: SupabaseStack) -> AsyncIterator[Proxy]:
-    async with proxy_to(supabase_stack.url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-async def far(
-    ann: AsyncVintner, proxy: Proxy, supabase_stack: SupabaseStack
-) -> AsyncIterator[AsyncVintner]:
-    """Ann, behind the proxy."""
-    assert ann.auth.session is not None
-    assert ann.auth.session.email is not None
-    async with client_of(supabase_stack, url=proxy.url) as client:
-        await client.auth.sign_in(email=ann.auth.session.email, password=PASSWORD)
-        yield client
+from vintner_client.models import JobStatus
 
 
 async def test_a_log_is_followed_live_to_its_end(
