@@ -53,6 +53,7 @@ class AsyncVintner:
         tendrils: workers.
         audit: what happened to vines.
         lease: what a Tendril says about its job.
+        live: what happens, as it happens.
 
     Raises:
         InvalidInput: the URL is not one of http or https, or the key is empty.
@@ -75,7 +76,7 @@ class AsyncVintner:
         self._owns = True
         http = self._http_client(None)
         self.auth = AsyncAuth(self._url, self._key, http, session, on_session)
-        self._live = AsyncLive(self._url, self._key, self.auth)
+        self.live = AsyncLive(self._url, self._key, self.auth)
         self._use(http)
 
     def _http_client(self, lender: AsyncHttpClient | None) -> AsyncHttpClient:
@@ -95,7 +96,7 @@ class AsyncVintner:
         self.vineyards = AsyncVineyards(transport)
         self.identities = AsyncIdentities(transport)
         self.vines = AsyncVines(transport)
-        self.jobs = AsyncJobs(transport, self._live)
+        self.jobs = AsyncJobs(transport, self.live)
         self.tendrils = AsyncTendrils(transport)
         self.audit = AsyncAudit(transport)
         self.lease = AsyncLease(transport, self.auth)
@@ -141,7 +142,7 @@ class AsyncVintner:
     async def close(self) -> None:
         """Closes every socket; a client `with_options` has none of its own."""
         if self._owns:
-            await self._live.close()
+            await self.live.close()
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:

@@ -34,7 +34,7 @@ class JobReader(Protocol):
 
 
 class AsyncLive:
-    """Live data in the caller's event loop.
+    """`client.live`: live data in the caller's event loop.
 
     Args:
         url: the project's URL.
@@ -59,7 +59,9 @@ class AsyncLive:
 
 
 class SyncLive:
-    """Live data for threads: the event loop is in a thread of its own, begun when first needed.
+    """`client.live`: live data for threads.
+
+    The event loop is in a thread of its own, begun when first needed.
 
     Args:
         url: the project's URL.

@@ -54,6 +54,7 @@ class Vintner:
         tendrils: workers.
         audit: what happened to vines.
         lease: what a Tendril says about its job.
+        live: what happens, as it happens.
 
     Raises:
         InvalidInput: the URL is not one of http or https, or the key is empty.
@@ -76,7 +77,7 @@ class Vintner:
         self._owns = True
         http = self._http_client(None)
         self.auth = SyncAuth(self._url, self._key, http, session, on_session)
-        self._live = SyncLive(self._url, self._key, self.auth)
+        self.live = SyncLive(self._url, self._key, self.auth)
         self._use(http)
 
     def _http_client(self, lender: SyncHttpClient | None) -> SyncHttpClient:
@@ -96,7 +97,7 @@ class Vintner:
         self.vineyards = SyncVineyards(transport)
         self.identities = SyncIdentities(transport)
         self.vines = SyncVines(transport)
-        self.jobs = SyncJobs(transport, self._live)
+        self.jobs = SyncJobs(transport, self.live)
         self.tendrils = SyncTendrils(transport)
         self.audit = SyncAudit(transport)
         self.lease = SyncLease(transport, self.auth)
@@ -142,7 +143,7 @@ class Vintner:
     def close(self) -> None:
         """Closes every socket; a client `with_options` has none of its own."""
         if self._owns:
-            self._live.close()
+            self.live.close()
         self._http.close()
 
     def __enter__(self) -> Self:
