@@ -8,10 +8,10 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import click
+from platformdirs import user_config_path
 
 from grape import settings
 from grape.errors import INTERRUPTED, LOGIN, GrapeError
-from grape.session_file import SessionFile
 
 if TYPE_CHECKING:
     from vintner_client import AsyncVintner
@@ -37,18 +37,15 @@ def signed_in(body: Body[Options]) -> Callable[Options, None]:
 def _command(body: Body[Options], *, needs_session: bool) -> Callable[Options, None]:
     @functools.wraps(body)
     def command(*args: Options.args, **kwargs: Options.kwargs) -> None:
-        from vintner_client import AsyncVintner
+        from vintner_client import AsyncVintner, FileStorage
 
         project = settings.load()
-        file = SessionFile(project.url)
-        session = file.load()
-        if needs_session and session is None:
-            raise GrapeError(f"You are not signed in to {project.url}.", LOGIN)
+        storage = FileStorage(user_config_path("vintner") / "sessions")
 
         async def run() -> int | None:
-            async with AsyncVintner(
-                url=project.url, key=project.key, session=session, on_session=file.save
-            ) as client:
+            async with AsyncVintner(url=project.url, key=project.key, storage=storage) as client:
+                if needs_session and client.auth.session is None:
+                    raise GrapeError(f"You are not signed in to {project.url}.", LOGIN)
                 return await body(client, *args, **kwargs)
 
         try:

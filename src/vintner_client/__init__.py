@@ -10,13 +10,14 @@
 `AsyncVintner` is the same with `async` and `await`.
 
 Public are the names below, `vintner_client.errors` and `vintner_client.models`; modules whose name
-starts with `_` are not. The library reads no files; it speaks to PostgREST, Auth and Realtime of a
-Supabase project that has Vintner's migrations.
+starts with `_` are not. The library reads no files but those of a `FileStorage`; it speaks to
+PostgREST, Auth and Realtime of a Supabase project that has Vintner's migrations.
 """
 
 from vintner_client import errors, models
 from vintner_client._async.client import AsyncVintner
 from vintner_client._session import Session
+from vintner_client._storage import FileStorage, MemoryStorage, Storage
 from vintner_client._sync.client import Vintner
 from vintner_client._unset import UNSET, Unset
 from vintner_client.errors import VintnerError
@@ -24,7 +25,10 @@ from vintner_client.errors import VintnerError
 __all__ = [
     "UNSET",
     "AsyncVintner",
+    "FileStorage",
+    "MemoryStorage",
     "Session",
+    "Storage",
     "Unset",
     "Vintner",
     "VintnerError",

@@ -7,12 +7,14 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from vintner_client.errors import EmailNotConfirmed
 
 if TYPE_CHECKING:
     from supabase_auth.types import AuthResponse
+
+    from vintner_client._storage import Storage
 
 MARGIN = timedelta(seconds=60)
 TENDRIL_TOKEN = re.compile(
@@ -45,6 +47,55 @@ class Session(BaseModel):
         """Whether the access token is to be renewed: a minute, or a quarter of it, is left."""
         margin = min(MARGIN, timedelta(seconds=self.lifetime / 4))
         return datetime.now(UTC) >= self.expires_at - margin
+
+
+class KeptSession:
+    """The session of a project as its storage has it, which other processes may share.
+
+    Args:
+        storage: where it is.
+        url: the project's URL.
+    """
+
+    def __init__(self, storage: Storage, url: str) -> None:
+        self._storage = storage
+        self._key = f"session {url}"
+
+    def load(self) -> Session | None:
+        """The session, or None where there is none that can be read."""
+        text = self._storage.get_item(self._key)
+        try:
+            return None if text is None else Session.model_validate_json(text)
+        except ValidationError:
+            return None
+
+    def save(self, session: Session) -> None:
+        """Keeps a session, whoever's was kept."""
+        self._storage.set_item(self._key, session.model_dump_json())
+
+    def newer_than(self, session: Session) -> Session | None:
+        """The same user's session that another process has renewed meanwhile, if one has."""
+        kept = self.load()
+        is_newer = (
+            kept is not None
+            and kept.user_id == session.user_id
+            and kept.expires_at > session.expires_at
+        )
+        return kept if is_newer else None
+
+    def renew(self, session: Session) -> None:
+        """Keeps a renewed session, unless somebody else has signed in meanwhile."""
+        if not self._is_of_another(session):
+            self.save(session)
+
+    def forget(self, session: Session) -> None:
+        """Forgets a session that ended, unless somebody else has signed in meanwhile."""
+        if not self._is_of_another(session):
+            self._storage.remove_item(self._key)
+
+    def _is_of_another(self, session: Session) -> bool:
+        kept = self.load()
+        return kept is not None and kept.user_id != session.user_id
 
 
 def session_from(answer: AuthResponse) -> Session:

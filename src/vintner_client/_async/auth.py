@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr, ValidationError
 
 from vintner_client._concurrency import AsyncLock
-from vintner_client._session import TENDRIL_TOKEN, Session, session_from
+from vintner_client._session import TENDRIL_TOKEN, KeptSession, Session, session_from
+from vintner_client._storage import Storage
 from vintner_client.errors import InvalidInput, NotSignedIn, ServerFailed, WrongCredentials
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ class AsyncAuth:
         url: the project's URL.
         key: its API key.
         http: the shared HTTP client.
-        session: a session from earlier.
-        on_session: called with each new session, and with None when it ends.
+        storage: where the session is kept.
+        session: a session from elsewhere, to be used in place of the one that is kept.
     """
 
     def __init__(
@@ -34,14 +34,16 @@ class AsyncAuth:
         url: str,
         key: str,
         http: AsyncHttpClient,
+        storage: Storage,
         session: Session | None,
-        on_session: Callable[[Session | None], None] | None,
     ) -> None:
         self._url = f"{url}/auth/v1"
         self._key = key
         self._http = http
-        self._session = session
-        self._on_session = on_session
+        self._kept = KeptSession(storage, url)
+        if session is not None:
+            self._kept.save(session)
+        self._session = session or self._kept.load()
         self._tendril_token: SecretStr | None = None
         self._renewing = AsyncLock()
         self._gotrue: AsyncGoTrueClient | None = None
@@ -111,15 +113,18 @@ class AsyncAuth:
 
     async def sign_out(self) -> None:
         """Ends this session, here and on the server; other sessions of the user stay."""
-        session, self._tendril_token = self._session, None
-        if session is None:
+        self._tendril_token = None
+        if self._session is None:
             return
         try:
-            await self._api().admin.sign_out(session.access_token, "local")
+            # one that has expired could not end the session on the server
+            token = await self.access_token()
+            if token is not None:
+                await self._api().admin.sign_out(token, "local")
         except NotSignedIn:
             pass  # it has ended already
         finally:
-            self._set(None)
+            self._end()
 
     async def access_token(self, fresh: bool = False) -> str | None:
         """The access token, renewed if it is about to end; None without a session.
@@ -142,15 +147,27 @@ class AsyncAuth:
         return self._session.access_token if self._session else None
 
     async def _renew(self, session: Session) -> None:
+        """Buys a new access token, unless another process that shares the storage has done so.
+
+        A refresh token holds once. Two that use the same one at the same time are given the same
+        successor, but one that is used later ends the session for everybody (Auth's rule, "Refresh
+        token reuse detection"): so the storage is read first.
+        """
+        renewed = self._kept.newer_than(session)
+        if renewed is not None:
+            self._session = session = renewed
+            if not session.is_stale():
+                return
         try:
             answer = await self._api().refresh_session(session.refresh_token)
         except NotSignedIn:
             if self._tendril_token is not None:
                 await self.sign_in_tendril(token=self._tendril_token)
                 return
-            self._set(None)
+            self._end()
             raise
-        self._set(session_from(answer))
+        self._session = session_from(answer)
+        self._kept.renew(self._session)
 
     async def _start(self, email: str, password: str, *, is_new: bool) -> Session:
         if not email or not password:
@@ -164,18 +181,19 @@ class AsyncAuth:
             )
         except ValidationError as error:
             raise ServerFailed("Auth's answer is not as expected.") from error
-        self._set(session_from(answer))
-        return self._signed_in()
+        self._session = session_from(answer)
+        self._kept.save(self._session)
+        return self._session
 
     def _signed_in(self) -> Session:
         if self._session is None:
             raise NotSignedIn("This needs a signed-in user.", hint="Sign in and try again.")
         return self._session
 
-    def _set(self, session: Session | None) -> None:
-        self._session = session
-        if self._on_session is not None:
-            self._on_session(session)
+    def _end(self) -> None:
+        ended, self._session = self._session, None
+        if ended is not None:
+            self._kept.forget(ended)
 
     def _api(self) -> AsyncGoTrueClient:
         # imported on first use: a process with a session at hand seldom needs it

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import copy
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +14,7 @@ from vintner_client._live.entry import SyncLive
 from vintner_client._retries import Retries
 from vintner_client._session import Session
 from vintner_client._settings import checked_key, checked_url, setting
+from vintner_client._storage import MemoryStorage, Storage
 from vintner_client._sync.auth import SyncAuth
 from vintner_client._sync.resources.accounts import SyncAccounts
 from vintner_client._sync.resources.audit import SyncAudit
@@ -39,8 +39,8 @@ class Vintner:
     Args:
         url: the project's URL, such as `https://abc.supabase.co` or `http://127.0.0.1:54321`.
         key: its publishable (or anon) API key.
-        session: a session from earlier.
-        on_session: called with each new session, and with None when it ends: keep it there.
+        storage: keeps the session from one process to the next; in memory alone by default.
+        session: a session from elsewhere, to be used in place of the one that is kept.
         timeout: seconds for each answer, and 5 at most for connecting.
         max_retries: how often a request is repeated that is safe to repeat and may succeed.
 
@@ -65,8 +65,8 @@ class Vintner:
         *,
         url: str,
         key: str,
+        storage: Storage | None = None,
         session: Session | None = None,
-        on_session: Callable[[Session | None], None] | None = None,
         timeout: float = 10.0,
         max_retries: int = 2,
     ) -> None:
@@ -76,7 +76,7 @@ class Vintner:
         self._max_retries = max_retries
         self._owns = True
         http = self._http_client(None)
-        self.auth = SyncAuth(self._url, self._key, http, session, on_session)
+        self.auth = SyncAuth(self._url, self._key, http, storage or MemoryStorage(), session)
         self.live = SyncLive(self._url, self._key, self.auth)
         self._use(http)
 

@@ -10,7 +10,8 @@ import jwt
 import pytest
 
 from support._async.people import PASSWORD, client_of, new_email, plant, sign_up
-from vintner_client import AsyncVintner, Session, errors
+from support.keeping import Counting, stale
+from vintner_client import AsyncVintner, MemoryStorage, Session, errors
 from vintner_local.pytest_plugin import SupabaseStack
 
 
@@ -47,18 +48,14 @@ async def test_a_user_is_made_once(anyone: AsyncVintner) -> None:
         await anyone.auth.sign_up(email=email, password=PASSWORD)
 
 
-async def test_a_session_is_kept_between_processes(
+async def test_an_existing_session_is_taken_over(
     ann: AsyncVintner, supabase_stack: SupabaseStack
 ) -> None:
     await ann.vineyards.create(name="mine")
     assert ann.auth.session is not None
     kept = ann.auth.session.model_dump_json()
 
-    async with AsyncVintner(
-        url=supabase_stack.url,
-        key=supabase_stack.publishable_key,
-        session=Session.model_validate_json(kept),
-    ) as later:
+    async with client_of(supabase_stack, session=Session.model_validate_json(kept)) as later:
         assert [found.name for found in await later.vineyards.list().all()] == ["mine"]
 
 
@@ -76,22 +73,17 @@ def test_a_session_does_not_show_its_tokens() -> None:
 async def test_a_stale_session_is_renewed_once_for_all(
     ann: AsyncVintner, supabase_stack: SupabaseStack
 ) -> None:
-    assert ann.auth.session is not None
-    stale = ann.auth.session.model_copy(update={"expires_at": datetime.now(UTC)})
-    seen: list[Session | None] = []
+    before = stale(ann)
+    storage = Counting()
 
-    async with AsyncVintner(
-        url=supabase_stack.url,
-        key=supabase_stack.publishable_key,
-        session=stale,
-        on_session=seen.append,
-    ) as client:
+    async with client_of(supabase_stack, session=before, storage=storage) as client:
         await asyncio.gather(*(client.vineyards.list().all() for _ in range(5)))
+        after = client.auth.session
 
-    assert len(seen) == 1
-    assert seen[0] is not None
-    assert seen[0].refresh_token != stale.refresh_token
-    assert seen[0].user_id == stale.user_id
+    assert storage.writes == 2  # the one that was given, and its successor
+    assert after is not None
+    assert after.refresh_token != before.refresh_token
+    assert after.user_id == before.user_id
 
 
 async def test_a_token_that_the_server_finds_expired_is_renewed(
@@ -102,39 +94,38 @@ async def test_a_token_that_the_server_finds_expired_is_renewed(
     claims = jwt.decode(session.access_token, options={"verify_signature": False})
     claims["exp"] = int((datetime.now(UTC) - timedelta(minutes=5)).timestamp())
     expired = jwt.encode(claims, supabase_stack.jwt_secret, algorithm="HS256")
-    seen: list[Session | None] = []
 
     # this machine's clock takes the token for good: only the server's answer tells
-    async with AsyncVintner(
-        url=supabase_stack.url,
-        key=supabase_stack.publishable_key,
-        session=session.model_copy(update={"access_token": expired}),
-        on_session=seen.append,
-    ) as client:
+    given = session.model_copy(update={"access_token": expired})
+    async with client_of(supabase_stack, session=given) as client:
         made = await client.vineyards.create(name="mine")
 
-    assert made.name == "mine"
-    assert len(seen) == 1
+        assert made.name == "mine"
+        assert client.auth.session is not None
+        assert client.auth.session.access_token != expired
 
 
 async def test_a_session_that_cannot_be_renewed_ends(
     ann: AsyncVintner, supabase_stack: SupabaseStack
 ) -> None:
-    assert ann.auth.session is not None
-    dead = ann.auth.session.model_copy(
-        update={"expires_at": datetime.now(UTC), "refresh_token": "no-such-token"}
-    )
-    seen: list[Session | None] = []
-    async with AsyncVintner(
-        url=supabase_stack.url,
-        key=supabase_stack.publishable_key,
-        session=dead,
-        on_session=seen.append,
-    ) as client:
+    dead = stale(ann).model_copy(update={"refresh_token": "no-such-token"})
+    storage = MemoryStorage()
+    async with client_of(supabase_stack, session=dead, storage=storage) as client:
         with pytest.raises(errors.NotSignedIn):
             await client.vineyards.list().all()
         assert client.auth.session is None
-    assert seen == [None]
+    async with client_of(supabase_stack, storage=storage) as later:
+        assert later.auth.session is None
+
+
+async def test_a_session_that_is_no_longer_fresh_is_ended_on_the_server_too(
+    ann: AsyncVintner, supabase_stack: SupabaseStack
+) -> None:
+    session = stale(ann)
+    async with client_of(supabase_stack, session=session) as client:
+        await client.auth.sign_out()
+    with pytest.raises(errors.NotSignedIn):
+        await ann.auth.access_token(fresh=True)
 
 
 async def test_a_tendril_signs_in_with_its_token(ann: AsyncVintner, anyone: AsyncVintner) -> None:

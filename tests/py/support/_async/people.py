@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from vintner_client import AsyncVintner
+from vintner_client import AsyncVintner, Session, Storage
 from vintner_client.models import Vine
 from vintner_local.pytest_plugin import SupabaseStack
 
@@ -46,11 +46,21 @@ async def tendril_of(owner: AsyncVintner, client: AsyncVintner) -> None:
     await client.lease.heartbeat(version="1.0.0")
 
 
-def client_of(stack: SupabaseStack, *, url: str | None = None) -> AsyncVintner:
-    """A client of the stack, not signed in.
+def client_of(
+    stack: SupabaseStack,
+    *,
+    url: str | None = None,
+    storage: Storage | None = None,
+    session: Session | None = None,
+) -> AsyncVintner:
+    """A client of the stack, not signed in unless a session says so.
 
     Args:
         stack: the stack.
         url: another way to it, such as a proxy.
+        storage: see `AsyncVintner`.
+        session: see `AsyncVintner`.
     """
-    return AsyncVintner(url=url or stack.url, key=stack.publishable_key)
+    return AsyncVintner(
+        url=url or stack.url, key=stack.publishable_key, storage=storage, session=session
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import uuid
 
-from vintner_client import Vintner
+from vintner_client import Session, Storage, Vintner
 from vintner_client.models import Vine
 from vintner_local.pytest_plugin import SupabaseStack
 
@@ -47,11 +47,21 @@ def tendril_of(owner: Vintner, client: Vintner) -> None:
     client.lease.heartbeat(version="1.0.0")
 
 
-def client_of(stack: SupabaseStack, *, url: str | None = None) -> Vintner:
-    """A client of the stack, not signed in.
+def client_of(
+    stack: SupabaseStack,
+    *,
+    url: str | None = None,
+    storage: Storage | None = None,
+    session: Session | None = None,
+) -> Vintner:
+    """A client of the stack, not signed in unless a session says so.
 
     Args:
         stack: the stack.
         url: another way to it, such as a proxy.
+        storage: see `Vintner`.
+        session: see `Vintner`.
     """
-    return Vintner(url=url or stack.url, key=stack.publishable_key)
+    return Vintner(
+        url=url or stack.url, key=stack.publishable_key, storage=storage, session=session
+    )
