@@ -236,8 +236,14 @@ as $$
 declare
   v_job constant public.provision_jobs := private.held_job(p_job_id, p_attempt);
 begin
+  -- locked it may be: what is read should not change meanwhile
+  if (select t.reads_only from public.job_types as t where t.job_type = v_job.job_type) then
+    perform private.raise_error('invalid_input', format('A %s writes no Terraform state.', v_job.job_type));
+  end if;
   perform from private.terraform_states as s
-  where s.vine_id = v_job.vine_id and s.lock_job_id = v_job.id and s.lock_info ->> 'ID' is not distinct from p_lock_id
+  where s.vine_id = v_job.vine_id
+    and (s.lock_job_id, s.lock_attempt) = (v_job.id, v_job.attempt)
+    and s.lock_info ->> 'ID' is not distinct from p_lock_id
   for update;
   if not found then
     perform private.raise_error('state_conflict', 'this job does not hold its lock');
@@ -253,8 +259,8 @@ returns void
 language sql volatile set search_path = ''
 as $$ select private.put_terraform_state(p_job_id, p_attempt, p_state, p_lock_id) $$;
 comment on function public.put_terraform_state is
-  'Stores the vine''s Terraform state, encrypted. Refused without the lock, with another lineage, or with an older '
-  'serial, or with the same serial and other content. For the Tendril that holds the job.';
+  'Stores the vine''s Terraform state, encrypted. Refused for a job that only reads, as a PLAN, without the lock, with '
+  'another lineage, with an older serial, or with the same serial and other content. For the Tendril that holds the job.';
 grant execute on function public.put_terraform_state to authenticated;
 
 --------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 -- Terraform state: the lock, lineage and serial, versions, and what admins do to it.
 begin;
-select plan(43);
+select plan(45);
 
 create temporary table t on commit drop as
 select o.id as owner, tests.sign_up('operator') as operator, tests.sign_up('stranger') as stranger, tests.plant(o.id) as vine, tests.plant(o.id) as draft
@@ -91,6 +91,8 @@ select is(pg_temp.say('owner', 'select public.restore_terraform_state(vine, 3) f
 select pg_temp.run('PLAN');
 select is(pg_temp.say('worker', 'select public.get_terraform_state(job, 1) from t'),
   replace(pg_temp.state(3), '"serial": 3', '"serial": 6'), 'with its content and the next serial');
+select is(pg_temp.say('worker', $$ select public.lock_terraform_state(job, 1, '{"ID": "l"}') from t $$), null, 'which a PLAN may lock');
+select is(pg_temp.put(pg_temp.state(7)), 'invalid_input', 'but not write');
 select is(pg_temp.say('worker', $$ select (public.complete_job(job, 1, 'SUCCESS')).status from t $$), 'SUCCESS', 'read by the next job');
 
 select count(public.push_terraform_state(vine, pg_temp.state(100 + n))) from (select tests.act_as(owner) from t) as a, t, generate_series(1, 20) as n;

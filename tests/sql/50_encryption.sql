@@ -27,7 +27,7 @@ select throws_ok($$ select private.decrypt('x', 'y', gen_random_uuid()) $$, '425
 select throws_ok($$ select private.create_encryption_key() $$, '42501', null, 'nor make keys');
 
 select tests.act_as((select owner from t));
-select public.enqueue_job((select vine from t), 'PLAN');
+select public.enqueue_job((select vine from t), 'DEPLOY');
 select tests.act_as((select worker from t));
 create temporary table context on commit drop as
 select public.get_job_context((public.claim_next_job((select worker from t))).id, 1) -> 'credentials' as credentials;
@@ -56,7 +56,12 @@ select lives_ok($$ select public.put_terraform_state((select id from j), 1, '{"l
 select throws_ok($$ select public.put_terraform_state((select id from j), 1, '{"lineage": "l", "serial": 1, "password": "other"}', 'lock') $$,
   'PT409', null, 'other content under the same serial is');
 select throws_ok($$ select public.put_terraform_state((select id from j), 1, '{"password": "hush', 'lock') $$, 'PT400', null, 'nor is it no JSON');
-select public.put_saved_plan((select id from j), 1, 'aHVzaC1odXNo');
+select public.complete_job((select id from j), 1, 'SUCCESS');
+select tests.act_as((select owner from t));
+create temporary table planned on commit drop as select (public.enqueue_job((select vine from t), 'PLAN')).id;
+select tests.act_as((select worker from t));
+select public.claim_next_job((select worker from t));
+select public.put_saved_plan((select id from planned), 1, 'aHVzaC1odXNo');
 
 
 -- what looks like ciphertext is the row's own, or refused

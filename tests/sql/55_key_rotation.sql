@@ -13,7 +13,7 @@ select tests.act_as((select owner from t));
 update public.cloud_identities set credentials = '{"role_arn": "arn:x", "password": "hush", "more": {"deep": "hush"}}'
 where id = (select identity from t);
 insert into public.provider_tokens (provider, access_token) values ('github', 'hush');
-select id from public.enqueue_job((select vine from t), 'PLAN');
+select id from public.enqueue_job((select vine from t), 'DEPLOY');
 select tests.act_as((select worker from t));
 create temporary table j on commit drop as select id from public.claim_next_job((select worker from t));
 select public.start_job((select id from j), 1);
@@ -22,8 +22,6 @@ select public.put_terraform_state((select id from j), 1, '{"lineage": "l", "seri
 select tests.act_as_owner();
 update public.vine_cluster set argocd_admin_password = 'hush' where vine_id = (select vine from t);
 -- a DESTROYED vine stays as it was, all but the key of its secrets
-update public.vines set status = 'QUEUED' where id = (select vine from t);
-update public.vines set status = 'PROVISIONING' where id = (select vine from t);
 update public.vines set status = 'ACTIVE' where id = (select vine from t);
 update public.vines set status = 'DESTROYING' where id = (select vine from t);
 update public.vines set status = 'DESTROYED' where id = (select vine from t);
