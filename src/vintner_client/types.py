@@ -256,6 +256,7 @@ class PublicProvisionJobs(BaseModel):
     started_at: Optional[datetime.datetime] = Field(alias="started_at")
     status: PublicProvisionJobStatus = Field(alias="status")
     timeout_seconds: int = Field(alias="timeout_seconds")
+    updated_at: datetime.datetime = Field(alias="updated_at")
     user_id: Optional[uuid.UUID] = Field(alias="user_id")
     vine_id: Optional[uuid.UUID] = Field(alias="vine_id")
     vine_status_before: Optional[PublicVineStatus] = Field(alias="vine_status_before")
@@ -284,6 +285,7 @@ class PublicProvisionJobsInsert(TypedDict):
     started_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="started_at")]]
     status: NotRequired[Annotated[PublicProvisionJobStatus, Field(alias="status")]]
     timeout_seconds: Annotated[int, Field(alias="timeout_seconds")]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
     user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
     vine_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="vine_id")]]
     vine_status_before: NotRequired[Annotated[Optional[PublicVineStatus], Field(alias="vine_status_before")]]
@@ -312,6 +314,7 @@ class PublicProvisionJobsUpdate(TypedDict):
     started_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="started_at")]]
     status: NotRequired[Annotated[PublicProvisionJobStatus, Field(alias="status")]]
     timeout_seconds: NotRequired[Annotated[int, Field(alias="timeout_seconds")]]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
     user_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="user_id")]]
     vine_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="vine_id")]]
     vine_status_before: NotRequired[Annotated[Optional[PublicVineStatus], Field(alias="vine_status_before")]]
@@ -917,6 +920,7 @@ class PublicWorkers(BaseModel):
     removed_at: Optional[datetime.datetime] = Field(alias="removed_at")
     status: PublicWorkerStatus = Field(alias="status")
     token_hash: str = Field(alias="token_hash")
+    updated_at: datetime.datetime = Field(alias="updated_at")
     user_id: uuid.UUID = Field(alias="user_id")
     version: Optional[str] = Field(alias="version")
 
@@ -931,6 +935,7 @@ class PublicWorkersInsert(TypedDict):
     removed_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="removed_at")]]
     status: NotRequired[Annotated[PublicWorkerStatus, Field(alias="status")]]
     token_hash: Annotated[str, Field(alias="token_hash")]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
     user_id: Annotated[uuid.UUID, Field(alias="user_id")]
     version: NotRequired[Annotated[Optional[str], Field(alias="version")]]
 
@@ -945,5 +950,6 @@ class PublicWorkersUpdate(TypedDict):
     removed_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="removed_at")]]
     status: NotRequired[Annotated[PublicWorkerStatus, Field(alias="status")]]
     token_hash: NotRequired[Annotated[str, Field(alias="token_hash")]]
+    updated_at: NotRequired[Annotated[datetime.datetime, Field(alias="updated_at")]]
     user_id: NotRequired[Annotated[uuid.UUID, Field(alias="user_id")]]
     version: NotRequired[Annotated[Optional[str], Field(alias="version")]]

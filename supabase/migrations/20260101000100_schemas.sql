@@ -120,8 +120,11 @@ returns trigger
 language plpgsql set search_path = ''
 as $$
 begin
-  new.updated_at := now();
+  -- the row is locked by now; now() would be the start of a transaction, and that of a later change may be earlier
+  new.updated_at := greatest(clock_timestamp(), old.updated_at + interval '1 microsecond');
   return new;
 end;
 $$;
-comment on function private.tg_set_updated_at is 'Keeps updated_at; the database''s time is the only time.';
+comment on function private.tg_set_updated_at is
+  'Keeps updated_at, in the database''s time: each change of a row has a later one, so that a reader can tell which of two '
+  'states is the newer.';

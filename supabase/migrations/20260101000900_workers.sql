@@ -67,6 +67,7 @@ create table public.workers (
   last_heartbeat timestamptz,
   drain_requested_at timestamptz,
   created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
   removed_at timestamptz
 );
 comment on table public.workers is 'Registered Tendrils.';
@@ -80,6 +81,10 @@ create unique index workers_user_id_name_key on public.workers (user_id, name) w
 create index workers_user_id_idx on public.workers (user_id);
 create index workers_heard_of_idx on public.workers (last_heartbeat) where status <> 'OFFLINE';
 create index workers_release_id_idx on public.workers (release_id);
+
+create trigger set_updated_at
+before update on public.workers
+for each row execute function private.tg_set_updated_at();
 
 create function public.is_outdated(p_worker public.workers)
 returns boolean

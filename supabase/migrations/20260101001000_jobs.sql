@@ -52,6 +52,7 @@ create table public.provision_jobs (
   idempotency_key text,
   cancel_requested_at timestamptz,
   created_at timestamptz not null default clock_timestamp(),
+  updated_at timestamptz not null default clock_timestamp(),
   claimed_at timestamptz,
   started_at timestamptz,
   completed_at timestamptz,
@@ -88,6 +89,10 @@ create index provision_jobs_cloud_identity_id_idx on public.provision_jobs (clou
 create index provision_jobs_worker_id_idx on public.provision_jobs (worker_id) where worker_id is not null;
 create index provision_jobs_plan_job_id_idx on public.provision_jobs (plan_job_id) where plan_job_id is not null;
 create index provision_jobs_approved_by_idx on public.provision_jobs (approved_by) where approved_by is not null;
+
+create trigger set_updated_at
+before update on public.provision_jobs
+for each row execute function private.tg_set_updated_at();
 
 --------------------------------------------------------------------------------------------------
 -- Life cycle

@@ -1,4 +1,4 @@
--- Realtime: what clients may follow. Changes of four tables, for any client; and broadcasts from the
+-- Realtime: what clients may follow. Changes of five tables, for any client; and broadcasts from the
 -- database, which arrive sooner, for those that know the topics:
 --
 --   job:<id>     'log'     {job_id, chunks: [{seq, log_chunk, stream_type, created_at}]}, a batch of its log
@@ -18,6 +18,7 @@ alter publication supabase_realtime add table
   public.provision_job_logs,
   public.provision_jobs,
   public.workers,
+  public.vineyards,
   public.vines;
 
 --------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 -- Every move of each life cycle, legal or not: each state to each other, in every table that has one, whoever writes.
 begin;
-select plan(16);
+select plan(17);
 
 set constraints all immediate;
 
@@ -14,6 +14,24 @@ grant select on t to public;
 insert into public.provision_jobs (account_id, vineyard_id, vine_id, job_type)
 select y.account_id, y.id, v.id, 'PLAN' from public.vines as v join public.vineyards as y on y.id = v.vineyard_id
 where v.id = (select vine from t);
+
+--------------------------------------------------------------------------------------------------
+-- The newer of two states has the later updated_at, also where one transaction makes both
+--------------------------------------------------------------------------------------------------
+
+create temporary table changes (kind text, updated_at timestamptz) on commit drop;
+do $$
+begin
+  for i in 1..2 loop
+    with changed as (update public.vines set region = region returning updated_at) insert into changes select 'vine', * from changed;
+    with changed as (update public.vineyards set name = name returning updated_at) insert into changes select 'vineyard', * from changed;
+    with changed as (update public.provision_jobs set priority = priority returning updated_at) insert into changes select 'job', * from changed;
+  end loop;
+end;
+$$;
+select set_eq($$
+  select kind, count(distinct updated_at)::int from changes group by kind
+$$, $$ values ('vine', 2), ('vineyard', 2), ('job', 2) $$, 'each change has a time of its own');
 
 --------------------------------------------------------------------------------------------------
 -- The rules are the picture that was drawn

@@ -68,7 +68,8 @@ $$, $$ values ('provision_jobs', 'provision_jobs_job_type_fkey') $$,
   'every foreign key has an index, but for those that docs/advisors.md explains');
 select set_eq($$
   select schemaname || '.' || tablename from pg_publication_tables where pubname = 'supabase_realtime'
-$$, $$ values ('public.provision_job_logs'), ('public.provision_jobs'), ('public.workers'), ('public.vines') $$,
+$$, $$ values ('public.provision_job_logs'), ('public.provision_jobs'), ('public.workers'),
+  ('public.vineyards'), ('public.vines') $$,
   'exactly these tables are live');
 
 select * from finish();

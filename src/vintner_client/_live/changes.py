@@ -40,14 +40,14 @@ class Watch:
     """Which changes of which table are wanted.
 
     Attributes:
-        event: INSERT, UPDATE or DELETE.
+        event: INSERT, UPDATE, DELETE, or * for all of them.
         table: a published table of `public`.
-        filter: in Realtime's form, such as `id=eq.1`.
+        filter: in Realtime's form, such as `id=eq.1`; None for every row.
     """
 
     event: str
     table: str
-    filter: str
+    filter: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,17 @@ class Change:
     """One change.
 
     Attributes:
+        event: INSERT, UPDATE or DELETE.
         table: where.
-        record: the new row, or None where the server could not send it whole.
+        record: the new row, or None where the server could not send it whole. It lacks a long
+            value that an UPDATE left as it was.
+        key: the primary key of the row before; empty for an INSERT. DELETEs reach everybody.
     """
 
+    event: str
     table: str
     record: dict[str, Any] | None
+    key: dict[str, Any]
 
 
 class Signal(Enum):
@@ -224,4 +229,6 @@ class _Connection:
     def _on_change(self, payload: Any) -> None:
         data = payload["data"]
         record = None if data.get("errors") else data.get("record")
-        self._queue.put_nowait(Change(table=data["table"], record=record))
+        self._queue.put_nowait(
+            Change(data["type"].value, data["table"], record, data.get("old_record") or {})
+        )

@@ -32,6 +32,7 @@ class Job(Record):
     approved_at: AwareDatetime | None
     cancel_requested_at: AwareDatetime | None
     created_at: AwareDatetime
+    updated_at: AwareDatetime
     claimed_at: AwareDatetime | None
     started_at: AwareDatetime | None
     completed_at: AwareDatetime | None

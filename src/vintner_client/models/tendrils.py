@@ -21,6 +21,7 @@ class Tendril(Record):
     version: str | None
     last_heartbeat: AwareDatetime | None
     created_at: AwareDatetime
+    updated_at: AwareDatetime
 
 
 class RegisteredTendril(Record):

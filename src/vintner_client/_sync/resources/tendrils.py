@@ -15,7 +15,7 @@ from vintner_client.models import RegisteredTendril, Tendril, WorkerMode, Worker
 
 Order = Literal["name", "-name", "created_at", "-created_at"]
 
-COLUMNS = "id,user_id,name,mode,status,version,last_heartbeat,created_at"
+COLUMNS = "id,user_id,name,mode,status,version,last_heartbeat,created_at,updated_at"
 
 
 class SyncTendrils(SyncResource):
