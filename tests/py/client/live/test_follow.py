@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing
-from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -166,8 +165,7 @@ async def test_the_socket_outlives_a_renewed_token(
     await until(lambda: proxy.live_connections == 1)
     before = far.auth.session
     assert before is not None
-    far.auth._session = before.model_copy(update={"expires_at": datetime.now(UTC)})
-    await until(lambda: far.auth.session is not None and not far.auth.session.is_stale())
+    await far.auth.access_token(fresh=True)
     for _ in range(5):
         await writer.write()
         await asyncio.sleep(0.5)
