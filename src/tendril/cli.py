@@ -80,8 +80,9 @@ def run(
 
 async def _run(token: str, terraform: str | None, work_dir: Path, poll_interval: float) -> None:
     binary = await find_terraform(terraform)
-    async with AsyncVintner.from_env() as client:
-        await client.auth.sign_in_tendril(token=token)
+    async with AsyncVintner.from_env(tendril_token=token) as client:
+        # signs in now: a wrong token is told before anything is begun
+        await client.auth.access_token()
         logging.getLogger(__name__).info(
             "tendril %s with %s %s at %s", VERSION, binary.path, binary.version, client.url
         )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from vintner_client.errors import EmailNotConfirmed
+from vintner_client.errors import EmailNotConfirmed, ServerFailed, WrongCredentials
 
 if TYPE_CHECKING:
     from supabase_auth.types import AuthResponse
@@ -17,9 +19,7 @@ if TYPE_CHECKING:
     from vintner_client._storage import Storage
 
 MARGIN = timedelta(seconds=60)
-TENDRIL_TOKEN = re.compile(
-    r"vt_(?P<worker_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_[A-Za-z0-9_-]{16,}"
-)
+TENDRIL_TOKEN = re.compile(r"vt_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_[A-Za-z0-9_-]{16,}")
 
 
 class Session(BaseModel):
@@ -47,6 +47,39 @@ class Session(BaseModel):
         """Whether the access token is to be renewed: a minute, or a quarter of it, is left."""
         margin = min(MARGIN, timedelta(seconds=self.lifetime / 4))
         return datetime.now(UTC) >= self.expires_at - margin
+
+
+class TendrilToken:
+    """What a Tendril signs in with: `vt_<worker id>_<secret>`.
+
+    Args:
+        token: as `tendrils.register` showed it.
+
+    Attributes:
+        worker_id: which Tendril's.
+        email: Auth's name for it.
+        password: what it proves itself with: all of the token.
+
+    Raises:
+        WrongCredentials: it is not such a token.
+    """
+
+    def __init__(self, token: str | SecretStr) -> None:
+        self.password = SecretStr(token) if isinstance(token, str) else token
+        found = TENDRIL_TOKEN.fullmatch(self.password.get_secret_value())
+        if not found:
+            raise token_refused()
+        self.worker_id = uuid.UUID(found[1])
+        self.email = f"{found[1]}@tendril.invalid"
+
+
+def token_refused() -> WrongCredentials:
+    """What is said of a Tendril's token that is none, or holds no longer."""
+    return WrongCredentials(
+        "The Tendril's token is not accepted.",
+        hint="Register the Tendril anew: grape tendril register NAME.",
+        code="invalid_credentials",
+    )
 
 
 class KeptSession:
@@ -96,6 +129,21 @@ class KeptSession:
     def _is_of_another(self, session: Session) -> bool:
         kept = self.load()
         return kept is not None and kept.user_id != session.user_id
+
+
+@contextmanager
+def understanding_auth() -> Iterator[None]:
+    """Where Auth's answers are read.
+
+    Raises:
+        ServerFailed: one is not of its protocol.
+    """
+    from supabase_auth.errors import AuthError
+
+    try:
+        yield
+    except (AuthError, ValueError) as error:
+        raise ServerFailed("Auth's answer is not as expected.") from error
 
 
 def session_from(answer: AuthResponse) -> Session:

@@ -8,6 +8,10 @@ import httpx
 
 from vintner_client.errors import InvalidInput
 
+URL = "SUPABASE_URL"
+KEY = "SUPABASE_PUBLISHABLE_KEY"
+TENDRIL_TOKEN = "VINTNER_TENDRIL_TOKEN"  # noqa: S105 - the name of a variable, not a token
+
 
 def checked_url(url: str) -> str:
     """The URL of a project, without a slash at its end.
@@ -40,16 +44,24 @@ def checked_key(key: str) -> str:
     return key
 
 
-def setting(name: str) -> str:
-    """A variable of the environment.
+def project_from_env() -> tuple[str, str]:
+    """The URL and the API key of the project that the environment names.
 
     Raises:
-        InvalidInput: it is not set.
+        InvalidInput: a variable is not set.
     """
-    value = os.environ.get(name, "").strip()
-    if not value:
+    names = (URL, KEY)
+    values = [os.environ.get(name, "").strip() for name in names]
+    missing = [name for name, value in zip(names, values, strict=True) if not value]
+    if missing:
         raise InvalidInput(
-            f"{name} is not set.",
-            hint="Set it to the project's, as `supabase status` or the dashboard shows it.",
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set.",
+            hint="Set them to the project's, as `supabase status` or the dashboard shows them, "
+            "or give the client `url` and `key`.",
         )
-    return value
+    return values[0], values[1]
+
+
+def tendril_token_from_env() -> str | None:
+    """The Tendril's token that the environment holds, if it does."""
+    return os.environ.get(TENDRIL_TOKEN, "").strip() or None

@@ -6,12 +6,19 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from vintner_client._concurrency import SyncLock
-from vintner_client._session import TENDRIL_TOKEN, KeptSession, Session, session_from
+from vintner_client._session import (
+    KeptSession,
+    Session,
+    TendrilToken,
+    session_from,
+    token_refused,
+    understanding_auth,
+)
 from vintner_client._storage import Storage
-from vintner_client.errors import InvalidInput, NotSignedIn, ServerFailed, WrongCredentials
+from vintner_client.errors import InvalidInput, NotSignedIn, WrongCredentials
 
 if TYPE_CHECKING:
     from supabase_auth import SyncGoTrueClient
@@ -28,6 +35,7 @@ class SyncAuth:
         http: the shared HTTP client.
         storage: where the session is kept.
         session: a session from elsewhere, to be used in place of the one that is kept.
+        tendril_token: whom to sign in as when a request needs it.
     """
 
     def __init__(
@@ -37,15 +45,20 @@ class SyncAuth:
         http: SyncHttpClient,
         storage: Storage,
         session: Session | None,
+        tendril_token: str | SecretStr | None,
     ) -> None:
+        if session is not None and tendril_token is not None:
+            raise InvalidInput("A session and a Tendril's token are given.", hint="Give one.")
         self._url = f"{url}/auth/v1"
         self._key = key
         self._http = http
+        self._tendril = None if tendril_token is None else TendrilToken(tendril_token)
         self._kept = KeptSession(storage, url)
         if session is not None:
             self._kept.save(session)
         self._session = session or self._kept.load()
-        self._tendril_token: SecretStr | None = None
+        if self._session and self._tendril and self._session.user_id != self._tendril.worker_id:
+            self._session = None
         self._renewing = SyncLock()
         self._gotrue: SyncGoTrueClient | None = None
 
@@ -56,12 +69,16 @@ class SyncAuth:
 
     @property
     def user_id(self) -> uuid.UUID:
-        """The signed-in user.
+        """The signed-in user; for a Tendril also its worker id.
 
         Raises:
             NotSignedIn: there is none.
         """
-        return self._signed_in().user_id
+        if self._session is not None:
+            return self._session.user_id
+        if self._tendril is not None:
+            return self._tendril.worker_id
+        raise NotSignedIn("This needs a signed-in user.", hint="Sign in and try again.")
 
     def sign_up(self, *, email: str, password: str) -> Session:
         """Makes a user and signs in.
@@ -75,16 +92,20 @@ class SyncAuth:
             InvalidInput: Auth does not accept the e-mail or the password.
             EmailNotConfirmed: the user is made, and has to follow the link in an e-mail first.
         """
-        return self._start(email, password, is_new=True)
+        return self._start(email, SecretStr(password), is_new=True)
 
     def sign_in(self, *, email: str, password: str) -> Session:
         """Signs in.
+
+        Args:
+            email: the user's e-mail address.
+            password: the user's password.
 
         Raises:
             WrongCredentials: e-mail or password is wrong.
             EmailNotConfirmed: the e-mail address is not confirmed yet.
         """
-        return self._start(email, password, is_new=False)
+        return self._start(email, SecretStr(password))
 
     def sign_in_tendril(self, *, token: str | SecretStr) -> Session:
         """Signs in as a Tendril; a session that ends is replaced by a new one from the token.
@@ -95,26 +116,11 @@ class SyncAuth:
         Raises:
             WrongCredentials: the token is not one, or no longer holds.
         """
-        secret = SecretStr(token) if isinstance(token, str) else token
-        found = TENDRIL_TOKEN.fullmatch(secret.get_secret_value())
-        refused = WrongCredentials(
-            "The Tendril's token is not accepted.",
-            hint="Register the Tendril anew: grape tendril register NAME.",
-            code="invalid_credentials",
-        )
-        if not found:
-            raise refused
-        email = f"{found['worker_id']}@tendril.invalid"
-        try:
-            session = self._start(email, secret.get_secret_value(), is_new=False)
-        except WrongCredentials as error:
-            raise refused from error
-        self._tendril_token = secret
-        return session
+        return self._start_tendril(TendrilToken(token))
 
     def sign_out(self) -> None:
         """Ends this session, here and on the server; other sessions of the user stay."""
-        self._tendril_token = None
+        self._tendril = None
         if self._session is None:
             return
         try:
@@ -128,7 +134,7 @@ class SyncAuth:
             self._end()
 
     def access_token(self, fresh: bool = False) -> str | None:
-        """The access token, renewed if it is about to end; None without a session.
+        """The access token, renewed if it is about to end; None if nobody has signed in.
 
         Args:
             fresh: renew it in any case, because a server has refused it.
@@ -137,9 +143,9 @@ class SyncAuth:
             NotSignedIn: the session has ended and cannot be renewed.
         """
         before = self._session
-        if before is None:
+        if before is None and self._tendril is None:
             return None
-        if not (fresh or before.is_stale()):
+        if before is not None and not (fresh or before.is_stale()):
             return before.access_token
         with self._renewing:
             # another task may have renewed it while this one waited
@@ -147,49 +153,58 @@ class SyncAuth:
                 self._renew(before)
         return self._session.access_token if self._session else None
 
-    def _renew(self, session: Session) -> None:
+    def _renew(self, session: Session | None) -> None:
         """Buys a new access token, unless another process that shares the storage has done so.
 
         A refresh token holds once. Two that use the same one at the same time are given the same
         successor, but one that is used later ends the session for everybody (Auth's rule, "Refresh
         token reuse detection"): so the storage is read first.
         """
-        renewed = self._kept.newer_than(session)
-        if renewed is not None:
-            self._session = session = renewed
-            if not session.is_stale():
+        if session is not None:
+            renewed = self._kept.newer_than(session)
+            if renewed is not None:
+                self._session = session = renewed
+                if not session.is_stale():
+                    return
+            try:
+                with understanding_auth():
+                    answer = self._api().refresh_session(session.refresh_token)
+                    session = session_from(answer)
+            except NotSignedIn:
+                if self._tendril is None:
+                    self._end()
+                    raise
+            else:
+                self._session = session
+                self._kept.renew(session)
                 return
-        try:
-            answer = self._api().refresh_session(session.refresh_token)
-        except NotSignedIn:
-            if self._tendril_token is not None:
-                self.sign_in_tendril(token=self._tendril_token)
-                return
-            self._end()
-            raise
-        self._session = session_from(answer)
-        self._kept.renew(self._session)
+        if self._tendril is not None:
+            self._start_tendril(self._tendril)
 
-    def _start(self, email: str, password: str, *, is_new: bool) -> Session:
-        if not email or not password:
+    def _start_tendril(self, tendril: TendrilToken) -> Session:
+        try:
+            session = self._start(tendril.email, tendril.password)
+        except WrongCredentials as error:
+            raise token_refused() from error
+        self._tendril = tendril
+        return session
+
+    def _start(self, email: str, password: SecretStr, *, is_new: bool = False) -> Session:
+        secret = password.get_secret_value()
+        if not email or not secret:
             raise InvalidInput("An e-mail address and a password are needed.")
         api = self._api()
-        try:
+        with understanding_auth():
             answer = (
-                api.sign_up({"email": email, "password": password})
+                api.sign_up({"email": email, "password": secret})
                 if is_new
-                else api.sign_in_with_password({"email": email, "password": password})
+                else api.sign_in_with_password({"email": email, "password": secret})
             )
-        except ValidationError as error:
-            raise ServerFailed("Auth's answer is not as expected.") from error
-        self._session = session_from(answer)
-        self._kept.save(self._session)
-        return self._session
-
-    def _signed_in(self) -> Session:
-        if self._session is None:
-            raise NotSignedIn("This needs a signed-in user.", hint="Sign in and try again.")
-        return self._session
+            session = session_from(answer)
+        self._tendril = None
+        self._session = session
+        self._kept.save(session)
+        return session
 
     def _end(self) -> None:
         ended, self._session = self._session, None

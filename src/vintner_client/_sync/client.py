@@ -5,15 +5,21 @@ from __future__ import annotations
 
 from copy import copy
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import httpx
 from postgrest import SyncRequestBuilder
+from pydantic import SecretStr
 
 from vintner_client._live.entry import SyncLive
 from vintner_client._retries import Retries
 from vintner_client._session import Session
-from vintner_client._settings import checked_key, checked_url, setting
+from vintner_client._settings import (
+    checked_key,
+    checked_url,
+    project_from_env,
+    tendril_token_from_env,
+)
 from vintner_client._storage import MemoryStorage, Storage
 from vintner_client._sync.auth import SyncAuth
 from vintner_client._sync.resources.accounts import SyncAccounts
@@ -41,6 +47,7 @@ class Vintner:
         key: its publishable (or anon) API key.
         storage: keeps the session from one process to the next; in memory alone by default.
         session: a session from elsewhere, to be used in place of the one that is kept.
+        tendril_token: a Tendril's token; the client signs in with it when a request needs that.
         timeout: seconds for each answer, and 5 at most for connecting.
         max_retries: how often a request is repeated that is safe to repeat and may succeed.
 
@@ -57,7 +64,9 @@ class Vintner:
         live: what happens, as it happens.
 
     Raises:
-        InvalidInput: the URL is not one of http or https, or the key is empty.
+        InvalidInput: the URL is not one of http or https, the key is empty, or both a session and a
+            Tendril's token are given.
+        WrongCredentials: the Tendril's token is not one.
     """
 
     def __init__(
@@ -67,6 +76,7 @@ class Vintner:
         key: str,
         storage: Storage | None = None,
         session: Session | None = None,
+        tendril_token: str | SecretStr | None = None,
         timeout: float = 10.0,
         max_retries: int = 2,
     ) -> None:
@@ -76,7 +86,9 @@ class Vintner:
         self._max_retries = max_retries
         self._owns = True
         http = self._http_client(None)
-        self.auth = SyncAuth(self._url, self._key, http, storage or MemoryStorage(), session)
+        self.auth = SyncAuth(
+            self._url, self._key, http, storage or MemoryStorage(), session, tendril_token
+        )
         self.live = SyncLive(self._url, self._key, self.auth)
         self._use(http)
 
@@ -117,16 +129,43 @@ class Vintner:
         return twin
 
     @classmethod
-    def from_env(cls, **options: Any) -> Self:
+    def from_env(
+        cls,
+        *,
+        storage: Storage | None = None,
+        session: Session | None = None,
+        tendril_token: str | SecretStr | None = None,
+        timeout: float = 10.0,
+        max_retries: int = 2,
+    ) -> Self:
         """A client of the project that the environment names.
 
+        SUPABASE_URL and SUPABASE_PUBLISHABLE_KEY name the project. VINTNER_TENDRIL_TOKEN may hold
+        the Tendril's token, unless that or a session is given.
+
         Args:
-            options: as for the constructor, without `url` and `key`.
+            storage: see `Vintner`.
+            session: see `Vintner`.
+            tendril_token: see `Vintner`.
+            timeout: see `Vintner`; in seconds.
+            max_retries: see `Vintner`.
 
         Raises:
-            InvalidInput: SUPABASE_URL or SUPABASE_PUBLISHABLE_KEY is not set.
+            InvalidInput: a variable is not set, or a value is not accepted; see `Vintner`.
+            WrongCredentials: the Tendril's token is not one.
         """
-        return cls(url=setting("SUPABASE_URL"), key=setting("SUPABASE_PUBLISHABLE_KEY"), **options)
+        url, key = project_from_env()
+        if session is None and tendril_token is None:
+            tendril_token = tendril_token_from_env()
+        return cls(
+            url=url,
+            key=key,
+            storage=storage,
+            session=session,
+            tendril_token=tendril_token,
+            timeout=timeout,
+            max_retries=max_retries,
+        )
 
     @property
     def url(self) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import jwt
 import pytest
 
 from support._async.people import PASSWORD, client_of, new_email, plant, sign_up
+from support.answering import answering
 from support.keeping import Counting, stale
 from vintner_client import AsyncVintner, MemoryStorage, Session, errors
 from vintner_local.pytest_plugin import SupabaseStack
@@ -206,9 +207,99 @@ def test_what_is_no_url_is_refused(url: str) -> None:
 
 
 def test_from_env_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SUPABASE_URL", "http://127.0.0.1:1")
-    monkeypatch.delenv("SUPABASE_PUBLISHABLE_KEY", raising=False)
+    monkeypatch.delenv("SUPABASE_URL", raising=False)
+    monkeypatch.setenv("SUPABASE_PUBLISHABLE_KEY", " ")
+    with pytest.raises(
+        errors.InvalidInput, match="SUPABASE_URL and SUPABASE_PUBLISHABLE_KEY are not set"
+    ):
+        AsyncVintner.from_env()
+    monkeypatch.setenv("SUPABASE_URL", "http://127.0.0.1:1/")
     with pytest.raises(errors.InvalidInput, match="SUPABASE_PUBLISHABLE_KEY is not set"):
         AsyncVintner.from_env()
     monkeypatch.setenv("SUPABASE_PUBLISHABLE_KEY", "any")
     assert AsyncVintner.from_env().url == "http://127.0.0.1:1"
+
+
+async def test_from_env_knows_the_tendril(
+    ann: AsyncVintner, supabase_stack: SupabaseStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await ann.tendrils.register(name="cellar")
+    monkeypatch.setenv("SUPABASE_URL", supabase_stack.url)
+    monkeypatch.setenv("SUPABASE_PUBLISHABLE_KEY", supabase_stack.publishable_key)
+    monkeypatch.setenv("VINTNER_TENDRIL_TOKEN", made.token.get_secret_value())
+
+    async with AsyncVintner.from_env() as tendril:
+        assert tendril.auth.session is None
+        assert tendril.auth.user_id == made.worker_id
+        await tendril.lease.heartbeat(version="1.0.0")
+        assert tendril.auth.session is not None
+    async with AsyncVintner.from_env(session=ann.auth.session) as person:
+        assert person.auth.user_id == ann.auth.user_id
+    monkeypatch.setenv("VINTNER_TENDRIL_TOKEN", "vt_nonsense")
+    with pytest.raises(errors.WrongCredentials, match="token is not accepted"):
+        AsyncVintner.from_env()
+
+
+async def test_a_tendrils_token_is_used_when_it_is_needed(
+    ann: AsyncVintner, supabase_stack: SupabaseStack
+) -> None:
+    made = await ann.tendrils.register(name="cellar")
+    storage = MemoryStorage()
+    async with client_of(supabase_stack, storage=storage, session=ann.auth.session):
+        pass
+
+    # what is kept is another's
+    async with client_of(supabase_stack, storage=storage, tendril_token=made.token) as tendril:
+        await asyncio.gather(
+            *(tendril.lease.heartbeat(version="1.0.0", running_job_ids=[]) for _ in range(3))
+        )
+        session = tendril.auth.session
+        assert session is not None
+        assert session.user_id == made.worker_id
+    async with client_of(supabase_stack, storage=storage, tendril_token=made.token) as again:
+        assert again.auth.session == session
+        await ann.tendrils.rotate_token(made.worker_id)
+        with pytest.raises(errors.WrongCredentials, match="token is not accepted"):
+            await again.lease.heartbeat(version="1.0.0")
+
+
+def test_a_session_and_a_token_exclude_each_other(ann: AsyncVintner) -> None:
+    with pytest.raises(errors.InvalidInput, match="A session and a Tendril's token are given"):
+        AsyncVintner(
+            url=ann.url,
+            key="any",
+            session=ann.auth.session,
+            tendril_token=f"vt_{uuid4()}_{'x' * 32}",
+        )
+
+
+async def test_who_signs_in_after_a_tendril_does_not_become_it_again(
+    ann: AsyncVintner, anyone: AsyncVintner, supabase_stack: SupabaseStack
+) -> None:
+    made = await ann.tendrils.register(name="cellar")
+    await anyone.auth.sign_in_tendril(token=made.token)
+    with pytest.raises(errors.WrongCredentials):
+        await anyone.auth.sign_in(email=new_email(), password=PASSWORD)
+    assert anyone.auth.user_id == made.worker_id
+
+    await sign_up(anyone)
+    person = anyone.auth.user_id
+    await anyone.auth.access_token(fresh=True)
+    assert anyone.auth.user_id == person != made.worker_id
+    await anyone.auth.sign_out()
+    assert await anyone.auth.access_token() is None
+
+
+async def test_auth_that_answers_something_else_is_told(
+    supabase_stack: SupabaseStack, ann: AsyncVintner
+) -> None:
+    """Studio and the like answer every path with a page."""
+    async with answering("<html>hello</html>") as url, AsyncVintner(url=url, key="any") as client:
+        with pytest.raises(errors.ServerFailed, match="Auth's answer is not as expected"):
+            await client.auth.sign_in(email=new_email(), password=PASSWORD)
+    async with (
+        answering("{}") as url,
+        AsyncVintner(url=url, key="any", session=stale(ann)) as client,
+    ):
+        with pytest.raises(errors.ServerFailed, match="Auth's answer is not as expected"):
+            await client.vineyards.list().all()

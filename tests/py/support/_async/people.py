@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 
+from pydantic import SecretStr
+
 from vintner_client import AsyncVintner, Session, Storage
 from vintner_client.models import Vine
 from vintner_local.pytest_plugin import SupabaseStack
@@ -52,6 +54,7 @@ def client_of(
     url: str | None = None,
     storage: Storage | None = None,
     session: Session | None = None,
+    tendril_token: SecretStr | None = None,
 ) -> AsyncVintner:
     """A client of the stack, not signed in unless a session says so.
 
@@ -60,7 +63,12 @@ def client_of(
         url: another way to it, such as a proxy.
         storage: see `AsyncVintner`.
         session: see `AsyncVintner`.
+        tendril_token: see `AsyncVintner`.
     """
     return AsyncVintner(
-        url=url or stack.url, key=stack.publishable_key, storage=storage, session=session
+        url=url or stack.url,
+        key=stack.publishable_key,
+        storage=storage,
+        session=session,
+        tendril_token=tendril_token,
     )

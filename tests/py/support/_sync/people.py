@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import uuid
 
+from pydantic import SecretStr
+
 from vintner_client import Session, Storage, Vintner
 from vintner_client.models import Vine
 from vintner_local.pytest_plugin import SupabaseStack
@@ -53,6 +55,7 @@ def client_of(
     url: str | None = None,
     storage: Storage | None = None,
     session: Session | None = None,
+    tendril_token: SecretStr | None = None,
 ) -> Vintner:
     """A client of the stack, not signed in unless a session says so.
 
@@ -61,7 +64,12 @@ def client_of(
         url: another way to it, such as a proxy.
         storage: see `Vintner`.
         session: see `Vintner`.
+        tendril_token: see `Vintner`.
     """
     return Vintner(
-        url=url or stack.url, key=stack.publishable_key, storage=storage, session=session
+        url=url or stack.url,
+        key=stack.publishable_key,
+        storage=storage,
+        session=session,
+        tendril_token=tendril_token,
     )
