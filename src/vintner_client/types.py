@@ -118,6 +118,7 @@ class PublicCloudIdentities(BaseModel):
     account_id: uuid.UUID = Field(alias="account_id")
     created_at: datetime.datetime = Field(alias="created_at")
     credentials: JsonValue = Field(alias="credentials")
+    credentials_version: int = Field(alias="credentials_version")
     id: uuid.UUID = Field(alias="id")
     is_verified: bool = Field(alias="is_verified")
     name: str = Field(alias="name")
@@ -129,6 +130,7 @@ class PublicCloudIdentitiesInsert(TypedDict):
     account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     credentials: NotRequired[Annotated[JsonValue, Field(alias="credentials")]]
+    credentials_version: NotRequired[Annotated[int, Field(alias="credentials_version")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     is_verified: NotRequired[Annotated[bool, Field(alias="is_verified")]]
     name: Annotated[str, Field(alias="name")]
@@ -140,6 +142,7 @@ class PublicCloudIdentitiesUpdate(TypedDict):
     account_id: NotRequired[Annotated[uuid.UUID, Field(alias="account_id")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     credentials: NotRequired[Annotated[JsonValue, Field(alias="credentials")]]
+    credentials_version: NotRequired[Annotated[int, Field(alias="credentials_version")]]
     id: NotRequired[Annotated[uuid.UUID, Field(alias="id")]]
     is_verified: NotRequired[Annotated[bool, Field(alias="is_verified")]]
     name: NotRequired[Annotated[str, Field(alias="name")]]
@@ -244,6 +247,7 @@ class PublicProvisionJobs(BaseModel):
     claimed_at: Optional[datetime.datetime] = Field(alias="claimed_at")
     cloud_identity_id: Optional[uuid.UUID] = Field(alias="cloud_identity_id")
     completed_at: Optional[datetime.datetime] = Field(alias="completed_at")
+    context_sha256: Optional[str] = Field(alias="context_sha256")
     created_at: datetime.datetime = Field(alias="created_at")
     deadline: Optional[datetime.datetime] = Field(alias="deadline")
     error_message: Optional[str] = Field(alias="error_message")
@@ -273,6 +277,7 @@ class PublicProvisionJobsInsert(TypedDict):
     claimed_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="claimed_at")]]
     cloud_identity_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="cloud_identity_id")]]
     completed_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="completed_at")]]
+    context_sha256: NotRequired[Annotated[Optional[str], Field(alias="context_sha256")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     deadline: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="deadline")]]
     error_message: NotRequired[Annotated[Optional[str], Field(alias="error_message")]]
@@ -302,6 +307,7 @@ class PublicProvisionJobsUpdate(TypedDict):
     claimed_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="claimed_at")]]
     cloud_identity_id: NotRequired[Annotated[Optional[uuid.UUID], Field(alias="cloud_identity_id")]]
     completed_at: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="completed_at")]]
+    context_sha256: NotRequired[Annotated[Optional[str], Field(alias="context_sha256")]]
     created_at: NotRequired[Annotated[datetime.datetime, Field(alias="created_at")]]
     deadline: NotRequired[Annotated[Optional[datetime.datetime], Field(alias="deadline")]]
     error_message: NotRequired[Annotated[Optional[str], Field(alias="error_message")]]

@@ -12,6 +12,7 @@ create table public.cloud_identities (
   provider text not null check (provider in ('aws', 'gcp', 'azure', 'local')),
   name text not null check (name <> ''),
   credentials jsonb not null default '{}' check (jsonb_typeof(credentials) = 'object'),
+  credentials_version integer not null default 1,
   is_verified boolean not null default false,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
@@ -22,6 +23,8 @@ comment on column public.cloud_identities.provider is
   'aws, gcp, azure; or local, which provisions nothing and is for trying Vintner out.';
 comment on column public.cloud_identities.credentials is
   'Provider-specific: role ARN, external id, WIF config … What is not known to be no secret is ciphertext.';
+comment on column public.cloud_identities.credentials_version is
+  'Goes up whenever the credentials change: tells whether they are those of a moment ago without telling what they are.';
 comment on column public.cloud_identities.is_verified is 'Passed its connection test.';
 create index cloud_identities_account_id_idx on public.cloud_identities (account_id);
 create index cloud_identities_user_id_idx on public.cloud_identities (user_id);
@@ -77,12 +80,13 @@ begin
   end loop;
   if tg_op = 'UPDATE' and new.credentials <> old.credentials then
     new.is_verified := false;
+    new.credentials_version := old.credentials_version + 1;
   end if;
   return new;
 end;
 $$;
 comment on function private.tg_cloud_identities__encrypt is
-  'Encrypts the values of credentials, whole; changed ones are to be tested anew.';
+  'Encrypts the values of credentials, whole; changed ones have a new version and are to be tested anew.';
 
 insert into private.encrypted_columns (table_name, column_name, purpose) values
   ('public.cloud_identities', 'credentials', 'credentials'),

@@ -44,6 +44,7 @@ create table public.provision_jobs (
   execution_metadata jsonb not null default '{}' check (jsonb_typeof(execution_metadata) = 'object'),
   vine_status_before public.vine_status,
   plan_job_id uuid references public.provision_jobs (id) on delete set null,
+  context_sha256 text,
   approval_required boolean not null default false,
   approved_by uuid references auth.users (id) on delete set null,
   approved_at timestamptz,
@@ -67,6 +68,8 @@ comment on column public.provision_jobs.execution_metadata is 'Terraform outputs
 comment on column public.provision_jobs.vine_status_before is 'What a cancelled DEPLOY gives back to its vine.';
 comment on column public.provision_jobs.priority is 'Of its type; lower goes first.';
 comment on column public.provision_jobs.plan_job_id is 'The PLAN whose saved plan a DEPLOY applies; null to plan anew.';
+comment on column public.provision_jobs.context_sha256 is
+  'Of what the Tendril of a PLAN or CONNECTION_TEST was told, but for secrets: what has another today is overtaken.';
 comment on column public.provision_jobs.approval_required is 'Nobody claims it before it is approved.';
 comment on column public.provision_jobs.approved_by is 'Who approved it.';
 comment on column public.provision_jobs.timeout_seconds is 'How long it may run once started; that of its type unless given.';

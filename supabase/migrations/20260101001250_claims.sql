@@ -126,6 +126,10 @@ begin
     update public.vines set status = 'PROVISIONING' where id = v_job.vine_id;
     perform private.move_changed_components(v_job.vine_id);
     perform private.move_components(v_job.vine_id, '{PENDING,FAILED}', 'CREATING');
+    -- last, so that no change slips in between this look and what was just noted as deployed
+    if v_job.plan_job_id is not null then
+      perform private.require_usable_plan(v_job.plan_job_id, v_job.vine_id);
+    end if;
   elsif v_job.job_type = 'DESTROY' then
     update public.vines set status = 'DESTROYING' where id = v_job.vine_id;
     perform private.move_components(v_job.vine_id, '{ACTIVE,FAILED}', 'DESTROYING');

@@ -185,9 +185,10 @@ returns trigger
 language plpgsql security definer set search_path = ''
 as $$
 begin
-  -- credentials that changed while the test ran are not the ones it tried
+  -- credentials that changed while the test ran are not the ones it tried; who never asked for them tried none
   update public.cloud_identities set is_verified = (new.status = 'SUCCESS')
-  where id = new.cloud_identity_id and updated_at <= new.started_at and is_verified <> (new.status = 'SUCCESS');
+  where id = new.cloud_identity_id and is_verified <> (new.status = 'SUCCESS')
+    and coalesce(private.context_sha256(null, id) = new.context_sha256, new.status = 'FAILED');
   return null;
 end;
 $$;

@@ -25,36 +25,71 @@ $$;
 comment on function private.describe_components is
   'A vine''s components as a manifest holds them: singletons as an object or null, the others as a list by name.';
 
+create function private.describe_job(p_vine_id uuid, p_cloud_identity_id uuid)
+returns jsonb
+language sql stable security definer set search_path = ''
+as $$
+  select jsonb_build_object(
+    'cloud_identity', case when c.id is not null then
+      jsonb_build_object('id', c.id, 'name', c.name, 'provider', c.provider)
+    end,
+    'vine', case when v.id is not null then jsonb_build_object(
+      'id', v.id,
+      'project_name', v.project_name,
+      'environment_stage', v.environment_stage,
+      'region', v.region,
+      'terraform_version', v.terraform_version,
+      'provider', c.provider,
+      'name_prefix', public.name_prefix(v),
+      'state_path', public.state_path(v)
+    ) end,
+    'components', case when v.id is not null then private.describe_components(v.id) end
+  )
+  from (values (p_vine_id, p_cloud_identity_id)) as j (vine_id, cloud_identity_id)
+  left join public.vines as v on v.id = j.vine_id
+  left join public.cloud_identities as c on c.id = j.cloud_identity_id;
+$$;
+comment on function private.describe_job is
+  'What a job of this vine, or of the cloud identity alone, is about, without secrets. For get_job_context.';
+
+create function private.context_sha256(p_vine_id uuid, p_cloud_identity_id uuid)
+returns text
+language sql stable security definer set search_path = ''
+as $$
+  -- what the identity is called makes no difference; of its credentials the version alone goes in, so that
+  -- nobody can try out secrets on the hash
+  select encode(sha256(convert_to(jsonb_build_object(
+    'told', private.describe_job(p_vine_id, p_cloud_identity_id) #- '{cloud_identity,name}',
+    'credentials', (select c.credentials_version from public.cloud_identities as c where c.id = p_cloud_identity_id)
+  )::text, 'UTF8')), 'hex');
+$$;
+comment on function private.context_sha256 is
+  'Stands for what a job''s result rests on: another one, and the result is overtaken. For get_job_context and for whoever '
+  'asks whether a saved plan or a connection test still holds; granted to nobody.';
+
 create function private.get_job_context(p_job_id uuid, p_attempt integer)
 returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_job constant public.provision_jobs := private.held_job(p_job_id, p_attempt);
-  v_vine public.vines;
-  v_identity public.cloud_identities;
+  v_context jsonb;
+  v_sha256 text;
 begin
-  select * into v_vine from public.vines where id = v_job.vine_id;
-  select * into v_identity from public.cloud_identities where id = v_job.cloud_identity_id;
-  return jsonb_build_object(
+  -- in one look, so that the hash is of what is told
+  select
+    private.describe_job(v_job.vine_id, v_job.cloud_identity_id) || jsonb_build_object('credentials', coalesce((
+      select private.decrypted_credentials(c) from public.cloud_identities as c where c.id = v_job.cloud_identity_id
+    ), '{}')),
+    private.context_sha256(v_job.vine_id, v_job.cloud_identity_id)
+  into v_context, v_sha256;
+  if v_job.job_type in ('PLAN', 'CONNECTION_TEST') then
+    update public.provision_jobs set context_sha256 = v_sha256 where id = v_job.id;
+  end if;
+  return v_context || jsonb_build_object(
     'version', 1,
     'job', jsonb_build_object(
       'id', v_job.id, 'job_type', v_job.job_type, 'attempt', v_job.attempt, 'plan_job_id', v_job.plan_job_id),
-    'cloud_identity', case when v_identity.id is not null then
-      jsonb_build_object('id', v_identity.id, 'name', v_identity.name, 'provider', v_identity.provider)
-    end,
-    'vine', case when v_vine.id is not null then jsonb_build_object(
-      'id', v_vine.id,
-      'project_name', v_vine.project_name,
-      'environment_stage', v_vine.environment_stage,
-      'region', v_vine.region,
-      'terraform_version', v_vine.terraform_version,
-      'provider', v_identity.provider,
-      'name_prefix', public.name_prefix(v_vine),
-      'state_path', public.state_path(v_vine)
-    ) end,
-    'components', case when v_vine.id is not null then private.describe_components(v_vine.id) end,
-    'credentials', coalesce(private.decrypted_credentials(v_identity), '{}'),
     'next_log_seq', private.next_log_seq(v_job.id)
   );
 end;

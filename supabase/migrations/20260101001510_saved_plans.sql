@@ -1,5 +1,6 @@
 -- Saved plans: what a PLAN found is kept, encrypted, for the DEPLOY that names it. A plan is of use for a
--- week, and for as long as what it rests on stays: the vine, its components and its Terraform state.
+-- week, and for as long as what it rests on is as it was: the vine, its components, its cloud identity and
+-- its Terraform state.
 
 create table private.saved_plans (
   job_id uuid primary key references public.provision_jobs (id) on delete cascade,
@@ -57,15 +58,10 @@ begin
       where j.vine_id = p_vine_id and j.job_type in ('DEPLOY', 'DESTROY')
         and j.started_at > v_plan.started_at and j.completed_at is not null
     ) then 'the vine was deployed or destroyed since'
-    -- changed while the PLAN was queued: it ran in the account that it was asked for
-    when v_plan.cloud_identity_id is distinct from (select v.cloud_identity_id from public.vines as v where v.id = p_vine_id) then
-      'the vine has another cloud identity'
-    when exists (
-      select from public.vine_audit_log as a
-      where a.vine_id = p_vine_id and a.created_at > v_plan.started_at
-        and a.component_type not in ('job', 'terraform_state')
-        and a.changes - '{status,estimated_monthly_cost}'::text[] <> '{}'
-    ) then 'the vine or its components were changed since'
+    when v_plan.context_sha256 is distinct from (
+      select private.context_sha256(v.id, v.cloud_identity_id) from public.vines as v where v.id = p_vine_id
+    ) then
+      'the vine, its components or its cloud identity are not what was planned'
   end;
   if v_obstacle is not null then
     perform private.raise_error('plan_unusable', p_plan_job_id::text, v_obstacle);
@@ -113,6 +109,8 @@ declare
 begin
   if v_job.job_type <> 'PLAN' then
     perform private.raise_error('invalid_input', 'Only a PLAN saves its plan.');
+  elsif v_job.context_sha256 is null then
+    perform private.raise_error('invalid_input', 'A plan is of what get_job_context tells: ask for that first.');
   elsif jsonb_typeof(p_summary) <> 'object' then
     perform private.raise_error('invalid_input', 'A plan''s summary is an object.');
   end if;

@@ -26,6 +26,7 @@ begin
   perform tests.act_as((select worker from t));
   v_job := public.claim_next_job((select worker from t));
   perform public.start_job(v_job.id, 1);
+  perform public.get_job_context(v_job.id, 1);
   perform public.put_saved_plan(v_job.id, 1, 'cGxhbg==');
   perform public.complete_job(v_job.id, 1, 'SUCCESS');
   perform tests.act_as_owner();

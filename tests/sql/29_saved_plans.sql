@@ -1,6 +1,6 @@
 -- Saved plans: kept for the DEPLOY that names them, for a while, and no longer than they hold.
 begin;
-select plan(47);
+select plan(63);
 
 create temporary table t on commit drop as
 select o.id as owner, tests.sign_up('stranger') as stranger, tests.plant(o.id, p_more => '{"network": {}}') as vine, tests.plant(o.id) as other
@@ -18,6 +18,7 @@ begin
   perform tests.act_as((select worker from t));
   perform public.claim_next_job((select worker from t));
   perform public.start_job((select plan from t), 1);
+  perform public.get_job_context((select plan from t), 1);
   perform tests.act_as_owner();
   -- the whole script is one moment: now() stands still in it
   update public.provision_jobs set started_at = clock_timestamp() where id = (select plan from t);
@@ -115,8 +116,10 @@ select pg_temp.begin_plan();
 select pg_temp.end_plan();
 select is(pg_temp.deploy(), 'QUEUED', 'planned anew');
 select is(pg_temp.say('worker', 'select (public.claim_next_job(worker)).id = job from t'), 'true', 'and claimed');
+select is(pg_temp.say('worker', 'select public.get_saved_plan(job, 1) from t'), 'cGxhbg==', 'its Tendril has it');
 select is(pg_temp.say('owner', $$ insert into public.vine_queues (vine_id, name) select vine, 'late' from t returning 1 $$), '1', 'a component more');
-select is(pg_temp.say('worker', 'select public.get_saved_plan(job, 1) from t'), 'plan_unusable', 'the plan lacks');
+select is(pg_temp.say('worker', 'select (public.start_job(job, 1)).status from t'), 'plan_unusable', 'the plan lacks, so it does not start');
+select is(pg_temp.say('worker', 'select public.get_saved_plan(job, 1) from t'), 'plan_unusable', 'nor is it fetched again');
 select is(pg_temp.say('worker', $$ select (public.complete_job(job, 1, 'FAILED', 'stale')).status from t $$), 'FAILED', 'the Tendril says so before it starts');
 select is((select status::text from public.vines where id = (select vine from t)), 'FAILED', 'and the vine is as it was');
 
@@ -132,9 +135,39 @@ select is(pg_temp.say('owner', $$ with i as (insert into public.cloud_identities
   update public.vines set cloud_identity_id = i.id from i where vines.id = (select other from t) returning 1 $$), '1', 'a vine that is planned gets another cloud identity');
 select is(pg_temp.say('worker', 'select (public.claim_next_job(worker)).id = plan from t'), 'true', 'before the Tendril looks');
 select is(pg_temp.say('worker', 'select (public.start_job(plan, 1)).status from t'), 'PROCESSING', 'which starts');
+select is(pg_temp.say('worker', $$ select public.put_saved_plan(plan, 1, 'cGxhbg==') from t $$), 'invalid_input', 'nobody plans before asking what');
+select is(pg_temp.say('worker', $$ select public.get_job_context(plan, 1) #>> '{cloud_identity,name}' from t $$), 'here', 'which is that of the former');
 update public.provision_jobs set started_at = clock_timestamp() where id = (select plan from t);
 select pg_temp.end_plan();
-select is(pg_temp.say('owner', $$ select public.enqueue_job(other, 'DEPLOY', null, null, plan) from t $$), 'plan_unusable', 'and plans for the former');
+select is(pg_temp.say('owner', $$ select public.enqueue_job(other, 'DEPLOY', null, null, plan) from t $$), 'plan_unusable', 'so the plan is for that');
+
+--------------------------------------------------------------------------------------------------
+-- What a plan rests on
+--------------------------------------------------------------------------------------------------
+
+select pg_temp.begin_plan();
+select pg_temp.end_plan();
+create temporary table i on commit drop as select v.cloud_identity_id as id from public.vines as v join t on v.id = t.vine;
+grant select on i to public;
+select is(pg_temp.say('owner', $$ update public.vine_network set cidr_block = '10.9.0.0/16' where vine_id = (select vine from t) returning 1 $$), '1', 'a change');
+select is(pg_temp.deploy(), 'plan_unusable', 'counts in the very moment of the plan');
+select is(pg_temp.say('owner', $$ update public.vine_network set cidr_block = '10.0.0.0/16' where vine_id = (select vine from t) returning 1 $$), '1', 'one undone');
+select is(pg_temp.deploy(), 'QUEUED', 'is none');
+select pg_temp.cancel();
+select is(pg_temp.say('owner', $$ update public.cloud_identities set name = 'elsewhere' where id = (select id from i) returning 1 $$), '1', 'a name');
+select is(pg_temp.deploy(), 'QUEUED', 'makes no difference');
+select pg_temp.cancel();
+select is(pg_temp.say('owner', $$ update public.cloud_identities set credentials = '{"password": "hush"}' where id = (select id from i) returning credentials_version $$), '2', 'other credentials');
+select is(pg_temp.deploy(), 'plan_unusable', 'may open another account');
+select pg_temp.begin_plan();
+select pg_temp.end_plan();
+select is(pg_temp.say('owner', $$ update public.cloud_identities set credentials = credentials where id = (select id from i) returning credentials_version $$), '2', 'the same ones, sent back');
+select tests.act_as_role('service_role');
+select public.rotate_encryption_key();
+select is(public.reencrypt_batch(), 0::bigint, 'or under another key');
+select tests.act_as_owner();
+select is(pg_temp.deploy(), 'QUEUED', 'are the same');
+select is((select context_sha256 ~ '^[0-9a-f]{64}$' from public.provision_jobs where id = (select plan from t)), true, 'all of it is told by a hash');
 
 select * from finish();
 rollback;

@@ -61,6 +61,7 @@ select tests.act_as((select owner from t));
 create temporary table planned on commit drop as select (public.enqueue_job((select vine from t), 'PLAN')).id;
 select tests.act_as((select worker from t));
 select public.claim_next_job((select worker from t));
+select public.get_job_context((select id from planned), 1) is null;
 select public.put_saved_plan((select id from planned), 1, 'aHVzaC1odXNo');
 
 
