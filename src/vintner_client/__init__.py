@@ -16,6 +16,7 @@ PostgREST, Auth and Realtime of a Supabase project that has Vintner's migrations
 
 from vintner_client import errors, models
 from vintner_client._async.client import AsyncVintner
+from vintner_client._live.state import LiveState
 from vintner_client._session import Session
 from vintner_client._storage import FileStorage, MemoryStorage, Storage
 from vintner_client._sync.client import Vintner
@@ -26,6 +27,7 @@ __all__ = [
     "UNSET",
     "AsyncVintner",
     "FileStorage",
+    "LiveState",
     "MemoryStorage",
     "Session",
     "Storage",

@@ -67,7 +67,8 @@ def pause(tried: int, response: httpx.Response | None = None) -> float:
     asked = _retry_after(response) if response is not None else None
     if asked is not None:
         return asked
-    longest = min(FIRST_PAUSE * 2.0 ** (tried - 1), LONGEST_PAUSE)
+    # ten doublings are more than enough, and a float does not hold a thousand
+    longest = min(FIRST_PAUSE * 2.0 ** min(tried - 1, 10), LONGEST_PAUSE)
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
 
 

@@ -43,10 +43,14 @@ class Session(BaseModel):
     user_id: uuid.UUID
     email: str | None = None
 
+    @property
+    def stale_at(self) -> datetime:
+        """When the access token is to be renewed: a minute, or a quarter of it, is left."""
+        return self.expires_at - min(MARGIN, timedelta(seconds=self.lifetime / 4))
+
     def is_stale(self) -> bool:
-        """Whether the access token is to be renewed: a minute, or a quarter of it, is left."""
-        margin = min(MARGIN, timedelta(seconds=self.lifetime / 4))
-        return datetime.now(UTC) >= self.expires_at - margin
+        """Whether the access token is to be renewed."""
+        return datetime.now(UTC) >= self.stale_at
 
 
 class TendrilToken:

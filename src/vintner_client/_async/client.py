@@ -181,7 +181,7 @@ class AsyncVintner:
     async def close(self) -> None:
         """Closes every socket; a client `with_options` has none of its own."""
         if self._owns:
-            await self.live.close()
+            await self.live._close()
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:

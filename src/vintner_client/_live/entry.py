@@ -4,116 +4,110 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from uuid import UUID
-from weakref import WeakSet
 
+from vintner_client._live.logs import follow
+from vintner_client._live.state import LiveState
+from vintner_client._live.subscriptions import StateListener, Subscriptions
 from vintner_client._live.thread import LoopThread
+from vintner_client.errors import VintnerError
 from vintner_client.models import Job, LogChunk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vintner_client._async.auth import AsyncAuth
     from vintner_client._async.resources.jobs import AsyncJobs
-    from vintner_client._live.changes import Changes, Watch
+    from vintner_client._session import Session
     from vintner_client._sync.auth import SyncAuth
     from vintner_client._sync.resources.jobs import SyncJobs
 
 
-class TokenSource(Protocol):
-    """Who is asking, for the socket."""
+class Live:
+    """What the two have in common.
 
-    async def access_token(self) -> str | None: ...
+    Args:
+        subscriptions: the client's.
+    """
+
+    def __init__(self, subscriptions: Subscriptions) -> None:
+        self._subscriptions = subscriptions
+
+    @property
+    def state(self) -> LiveState:
+        """Whether what is subscribed to is heard."""
+        return self._subscriptions.state
+
+    @property
+    def error(self) -> VintnerError | None:
+        """Why it is not heard: what went wrong last. None while all is well."""
+        return self._subscriptions.error
+
+    def on_state_change(self, listener: StateListener) -> Callable[[], None]:
+        """Has a function called with the state and the error whenever one of them changes.
+
+        Args:
+            listener: is called in the event loop, by the sync client in its thread, and must not
+                block.
+
+        Returns:
+            What ends it.
+        """
+        return self._subscriptions.on_state_change(listener)
 
 
-class JobReader(Protocol):
-    """What is asked for jobs and logs."""
-
-    async def get(self, job_id: UUID) -> Job: ...
-
-    async def logs(self, job_id: UUID, from_seq: int) -> list[LogChunk]: ...
-
-
-class AsyncLive:
+class AsyncLive(Live):
     """`client.live`: live data in the caller's event loop.
+
+    All that is live comes over one socket, open while something is subscribed to.
 
     Args:
         url: the project's URL.
         key: its API key.
-        auth: whose token the sockets speak with.
+        auth: whose token the socket speaks with.
     """
 
     def __init__(self, url: str, key: str, auth: AsyncAuth) -> None:
-        self._subscriptions = Subscriptions(url, key, auth)
+        super().__init__(Subscriptions(url, key, auth))
 
-    def follow(
+    def _follow(
         self, jobs: AsyncJobs, job_id: UUID, from_seq: int
     ) -> AsyncGenerator[LogChunk, None]:
         """See `AsyncJobs.follow_logs`."""
-        from vintner_client._live.logs import follow
+        return follow(_AsyncJobReader(jobs), self._subscriptions, job_id, from_seq)
 
-        return follow(_AsyncJobReader(jobs), self._subscriptions.subscribe, job_id, from_seq)
-
-    async def close(self) -> None:
-        """Closes every socket."""
+    async def _close(self) -> None:
+        """Closes the socket."""
         await self._subscriptions.close()
 
 
-class SyncLive:
+class SyncLive(Live):
     """`client.live`: live data for threads.
 
-    The event loop is in a thread of its own, begun when first needed.
+    All that is live comes over one socket, open while something is subscribed to. Its event loop is
+    in a thread of its own, begun when first needed.
 
     Args:
         url: the project's URL.
         key: its API key.
-        auth: whose token the sockets speak with.
+        auth: whose token the socket speaks with.
     """
 
     def __init__(self, url: str, key: str, auth: SyncAuth) -> None:
-        self._subscriptions = Subscriptions(url, key, _ThreadTokens(auth))
+        super().__init__(Subscriptions(url, key, _ThreadTokens(auth)))
         self._thread = LoopThread()
 
-    def follow(
+    def _follow(
         self, jobs: SyncJobs, job_id: UUID, from_seq: int
     ) -> Generator[LogChunk, None, None]:
         """See `SyncJobs.follow_logs`."""
-        from vintner_client._live.logs import follow
+        chunks = follow(_ThreadJobReader(jobs), self._subscriptions, job_id, from_seq)
+        return self._thread.iterate(chunks)
 
-        reader, subscribe = _ThreadJobReader(jobs), self._subscriptions.subscribe
-        return self._thread.iterate(follow(reader, subscribe, job_id, from_seq))
-
-    def close(self) -> None:
-        """Closes every socket and ends the thread."""
+    def _close(self) -> None:
+        """Closes the socket and ends the thread."""
         self._thread.close(self._subscriptions.close)
-
-
-class Subscriptions:
-    """The open sockets of one client.
-
-    Args:
-        url: the project's URL.
-        key: its API key.
-        tokens: whose token they speak with.
-    """
-
-    def __init__(self, url: str, key: str, tokens: TokenSource) -> None:
-        self._url = url
-        self._key = key
-        self._tokens = tokens
-        self._open: WeakSet[Changes] = WeakSet()
-
-    def subscribe(self, *watches: Watch) -> Changes:
-        """A subscription, to be entered."""
-        from vintner_client._live.changes import Changes
-
-        changes = Changes(self._url, self._key, self._tokens, watches)
-        self._open.add(changes)
-        return changes
-
-    async def close(self) -> None:
-        """Closes all that are open."""
-        for changes in list(self._open):
-            await changes.close()
 
 
 class _AsyncJobReader:
@@ -142,5 +136,9 @@ class _ThreadTokens:
     def __init__(self, auth: SyncAuth) -> None:
         self._auth = auth
 
-    async def access_token(self) -> str | None:
-        return await asyncio.to_thread(self._auth.access_token)
+    @property
+    def session(self) -> Session | None:
+        return self._auth.session
+
+    async def access_token(self, fresh: bool = False) -> str | None:
+        return await asyncio.to_thread(self._auth.access_token, fresh)

@@ -182,7 +182,7 @@ class Vintner:
     def close(self) -> None:
         """Closes every socket; a client `with_options` has none of its own."""
         if self._owns:
-            self.live.close()
+            self.live._close()
         self._http.close()
 
     def __enter__(self) -> Self:

@@ -153,9 +153,10 @@ class AsyncJobs(AsyncResource):
     ) -> AsyncGenerator[LogChunk, None]:
         """A job's log as it grows: every chunk once, in order, until the job has ended.
 
-        It is live over Realtime and falls back to asking every few seconds; it outlasts
-        reconnects, token changes and a server that is away for up to a minute. Leave it early
-        with `contextlib.aclosing`, which closes its socket at once.
+        It is live over Realtime, and asks every five seconds besides; it outlasts reconnects, token
+        changes and a server that is away for up to a minute. Who reads slowly loses nothing: what
+        waits is dropped and fetched again. Leave it early with `contextlib.aclosing`, which ends
+        its subscription at once.
 
         Args:
             job_id: the job.
@@ -164,8 +165,9 @@ class AsyncJobs(AsyncResource):
         Raises:
             NotFound: there is no such job that the caller may see.
             ConnectionFailed: the server cannot be reached, for a minute once it had been.
+            NotSignedIn: the session has ended.
         """
-        return self._live.follow(self, as_uuid(job_id), from_seq)
+        return self._live._follow(self, as_uuid(job_id), from_seq)
 
     async def wait(self, job_id: UUID | str, /) -> Job:
         """The job, once it has ended.

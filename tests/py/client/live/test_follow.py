@@ -204,7 +204,7 @@ async def test_leaving_closes_the_socket(
     await asyncio.sleep(1)
     assert proxy.live_opened == opened
     names = {task.get_name() for task in asyncio.all_tasks()}
-    assert "vintner-changes" not in names
+    assert not names & {"vintner-live", "vintner-channel"}
 
 
 async def test_another_users_log_is_not_found(bob: AsyncVintner, writer: Writer) -> None:
