@@ -38,7 +38,7 @@ test-sql: setup ## Run the pgTAP files alone
 test-pg: setup ## Apply the migrations to PostgreSQL 15, 16 or 17 (VERSION=15) and run the pgTAP files there
 	@$(BIN)/python scripts/test_on_postgres.py $(VERSION)
 
-soak: setup ## Kill parts of the local stack at random for SOAK_SECONDS (300)
+soak: setup ## Run what takes an hour: killed parts (SOAK_SECONDS=300), bad networks, long sessions
 	@$(BIN)/pytest -s -m soak
 
 bench-sql: $(BENCH)/.installed ## Measure the database beside other queues (ARGS=--quick: 3 minutes)
