@@ -104,7 +104,7 @@ declare
 begin
   -- written, not just locked: of two owners who leave at once the second sees the first one gone,
   -- and a session with an older snapshot fails. An account that is itself going is not found.
-  update public.accounts as a set updated_at = now()
+  update public.accounts as a set name = a.name
   where a.id = p_account_id
     and (a.personal_user_id is null or exists (select from auth.users as u where u.id = a.personal_user_id))
   returning * into v_account;
@@ -190,9 +190,11 @@ create trigger guard_personal
 before delete on public.accounts
 for each row execute function private.tg_accounts__guard_personal();
 
+-- not where a row is written only to be locked, as by require_owner at the end of a transaction
 create trigger set_updated_at
 before update on public.accounts
-for each row execute function private.tg_set_updated_at();
+for each row when (old.* is distinct from new.*)
+execute function private.tg_set_updated_at();
 
 --------------------------------------------------------------------------------------------------
 -- Users come and go
