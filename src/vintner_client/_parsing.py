@@ -2,37 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date, time
+from decimal import Decimal
+from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
-import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from vintner_client.errors import InvalidInput, ServerFailed
 
-Row = TypeVar("Row", bound=BaseModel)
+Kind = TypeVar("Kind")
+
+OTHER_VERSION = "Update this client, or apply Vintner's migrations to the project."
 
 
-def parse(model: type[Row], data: Any) -> Row:
-    """A row as a model.
+def parse(kind: type[Kind], data: Any) -> Kind:
+    """What JSON was read as, as a model or another type.
 
     Raises:
-        ServerFailed: the answer is not such a row.
+        ServerFailed: it is not such a thing.
     """
     try:
-        return model.model_validate(data)
+        parsed: Kind = _adapter(kind).validate_python(data)  # type: ignore[arg-type]
     except ValidationError as error:
-        fields = ", ".join(sorted({str(e["loc"][0]) for e in error.errors() if e["loc"]}))
-        raise ServerFailed(
-            f"The server's {model.__name__} is not as expected ({fields or 'not an object'}).",
-            hint="Update this client, or apply Vintner's migrations to the project.",
-        ) from error
+        raise _unexpected(kind, error, 0) from error
+    return parsed
 
 
-def parse_all(model: type[Row], rows: Any) -> list[Row]:
-    """Rows as models; see `parse`."""
-    return [parse(model, row) for row in rows]
+def parse_rows(kind: type[Kind], content: bytes) -> list[Kind]:
+    """Rows in JSON as models; numbers keep every digit.
+
+    Raises:
+        ServerFailed: they are not such rows.
+    """
+    try:
+        parsed: list[Kind] = _adapter(list[kind]).validate_json(content)  # type: ignore[valid-type]
+    except ValidationError as error:
+        raise _unexpected(kind, error, 1) from error
+    return parsed
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _unexpected(kind: type[Any], error: ValidationError, depth: int) -> ServerFailed:
+    fields = {str(each["loc"][depth]) for each in error.errors() if len(each["loc"]) > depth}
+    named = ", ".join(sorted(fields)) or "another kind of thing"
+    return ServerFailed(
+        f"The server's {kind.__name__} is not as expected ({named}).", hint=OTHER_VERSION
+    )
 
 
 def as_uuid(value: UUID | str) -> UUID:
@@ -46,30 +69,45 @@ def as_uuid(value: UUID | str) -> UUID:
     try:
         return UUID(value)
     except ValueError as error:
-        raise InvalidInput(f'"{value}" is not an id.', code="invalid_input") from error
+        raise InvalidInput(f'"{value}" is not an id.') from error
 
 
-def json_rows(answer: httpx.Response) -> list[dict[str, Any]]:
-    """The rows of an answer.
+def from_json(content: bytes) -> Any:
+    """What an answer holds.
 
     Raises:
-        ServerFailed: it holds something else.
+        ServerFailed: it is not JSON.
     """
     try:
-        rows = answer.json()
+        return json.loads(content)
     except ValueError as error:
-        raise ServerFailed("The server answered something that is not JSON.") from error
-    if not isinstance(rows, list):
-        raise ServerFailed("The server answered something that is not rows.")
-    return rows
+        raise ServerFailed(
+            "The server answered something that is not JSON.", hint="Check SUPABASE_URL."
+        ) from error
 
 
-def plain(value: Any) -> Any:
-    """A manifest as JSON takes it: ids as texts, however deep they stand."""
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {key: plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    return value
+def to_json(values: Any) -> bytes:
+    """What a caller gave, in JSON: ids, times and amounts as texts, secrets in clear.
+
+    Raises:
+        InvalidInput: it holds something that JSON has no form for.
+    """
+    try:
+        return json.dumps(values, default=_plain, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"That cannot be sent: {error}.") from error
+
+
+def _plain(value: object) -> Any:
+    match value:
+        case UUID() | Decimal():
+            return str(value)
+        case date() | time():
+            return value.isoformat()
+        case SecretStr():
+            return value.get_secret_value()
+        case Mapping():
+            return dict(value)
+        case Iterable():
+            return list(value)
+    raise TypeError(f"JSON has no form for {type(value).__name__}")

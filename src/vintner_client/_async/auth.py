@@ -22,7 +22,7 @@ from vintner_client.errors import InvalidInput, NotSignedIn, WrongCredentials
 if TYPE_CHECKING:
     from supabase_auth import AsyncGoTrueClient
 
-    from vintner_client._async.transport import AsyncHttpClient
+    from vintner_client._async.http import AsyncHttpClient
 
 
 class AsyncAuth:

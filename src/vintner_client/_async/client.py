@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from copy import copy
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import httpx
-from postgrest import AsyncRequestBuilder
 from pydantic import SecretStr
 
 from vintner_client._async.auth import AsyncAuth
+from vintner_client._async.http import AsyncBearerAuth, AsyncHttpClient
 from vintner_client._async.resources.accounts import AsyncAccounts
 from vintner_client._async.resources.audit import AsyncAudit
 from vintner_client._async.resources.identities import AsyncIdentities
@@ -19,11 +19,7 @@ from vintner_client._async.resources.lease import AsyncLease
 from vintner_client._async.resources.tendrils import AsyncTendrils
 from vintner_client._async.resources.vines import AsyncVines
 from vintner_client._async.resources.vineyards import AsyncVineyards
-from vintner_client._async.transport import (
-    AsyncBearerAuth,
-    AsyncHttpClient,
-    AsyncTransport,
-)
+from vintner_client._async.transport import AsyncTransport
 from vintner_client._live.entry import AsyncLive
 from vintner_client._retries import Retries
 from vintner_client._session import Session
@@ -34,6 +30,9 @@ from vintner_client._settings import (
     tendril_token_from_env,
 )
 from vintner_client._storage import MemoryStorage, Storage
+
+if TYPE_CHECKING:
+    from postgrest import AsyncRequestBuilder
 
 CONNECT_SECONDS = 5.0
 

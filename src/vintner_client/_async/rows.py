@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from vintner_client._async.transport import AsyncTransport
-from vintner_client._parsing import parse_all
+from vintner_client._parsing import from_json, parse_rows
 from vintner_client._query import PAGE, Query
 
 Row = TypeVar("Row", bound=BaseModel)
@@ -36,26 +36,31 @@ class AsyncRows(Generic[Row]):
         return [row async for page in self._pages() for row in page]
 
     async def take(self, count: int) -> list[Row]:
-        """The first rows, `count` at most and 1,000 at most."""
-        params = self._query.params(None, min(count, PAGE))
-        return parse_all(self._model, (await self._transport.read(self._query.table, params)).rows)
+        """The first rows, `count` at most."""
+        return [row async for page in self._pages(count) for row in page]
 
     async def first(self) -> Row | None:
         """The first row, or None if there is none."""
         found = await self.take(1)
         return found[0] if found else None
 
-    async def _pages(self) -> AsyncIterator[list[Row]]:
+    async def _pages(self, most: int | None = None) -> AsyncIterator[list[Row]]:
         last: dict[str, Any] | None = None
         size = PAGE
-        while True:
-            params = self._query.params(last, PAGE)
+        got = 0
+        while most is None or got < most:
+            limit = PAGE if most is None else min(PAGE, most - got)
+            params = self._query.params(last, limit)
             # counted once: a server that gives fewer than are asked for has more of them
-            page = await self._transport.read(self._query.table, params, counted=last is None)
-            if page.rows:
-                yield parse_all(self._model, page.rows)
+            counted = most is None and last is None
+            page = await self._transport.read(self._query.table, params, counted=counted)
+            rows = parse_rows(self._model, page.content)
+            if rows:
+                yield rows
             if last is None:
-                size = len(page.rows)
-            if len(page.rows) < size or not page.rows or page.count == len(page.rows):
+                size = len(rows)
+            if len(rows) < min(size, limit) or not rows or page.count == len(rows):
                 return
-            last = page.rows[-1]
+            got += len(rows)
+            # as the server wrote it: models may lack a column that the order needs
+            last = from_json(page.content)[-1]

@@ -1,146 +1,26 @@
-"""The way to the server: one pool of HTTP/1.1 connections for PostgREST and Auth.
+"""PostgREST as the resources use it: reading, writing and calling, in JSON.
 
-Errors and retries are decided here, where the answer comes in, so that whatever speaks through this
-client, postgrest and supabase_auth included, raises this library's errors and no others.
+The forms are PostgREST 14's (docs.postgrest.org: Tables and Views, Functions as RPC, Prefer).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import httpx
-from postgrest import AsyncPostgrestClient, AsyncRequestBuilder
 
-from vintner_client._answers import error_from
-from vintner_client._concurrency import async_sleep
-from vintner_client._parsing import json_rows
-from vintner_client._retries import IDEMPOTENCY_KEY, Retries, pause
-from vintner_client.errors import ClientClosed, ConnectionFailed
+from vintner_client._async.http import REST_PATH, AsyncHttpClient
+from vintner_client._parsing import from_json, to_json
+from vintner_client._retries import IDEMPOTENCY_KEY
 
-REST_PATH = "/rest/v1"
+if TYPE_CHECKING:
+    from postgrest import AsyncPostgrestClient, AsyncRequestBuilder
 
-
-class AsyncHttpClient(httpx.AsyncClient):
-    """An httpx client that repeats what is safe, and raises `VintnerError` for everything else.
-
-    Args:
-        key: the project's API key.
-        timeout: seconds for connecting, and for each answer.
-        retries: how often a request is repeated.
-        lender: another client, whose connections are used and which closes them.
-    """
-
-    def __init__(
-        self,
-        *,
-        key: str,
-        timeout: httpx.Timeout,
-        retries: Retries,
-        lender: AsyncHttpClient | None = None,
-    ) -> None:
-        super().__init__(
-            headers={"apikey": key, "X-Client-Info": "vintner-client-python"},
-            timeout=timeout,
-            follow_redirects=True,
-            transport=None if lender is None else httpx.AsyncBaseTransport(),
-        )
-        self._retries = retries
-        self._lender = lender
-
-    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Sends a request, again where that is safe and may help.
-
-        Raises:
-            VintnerError: no answer came, or one that is not a success.
-        """
-        tried = 0
-        while True:
-            tried += 1
-            response = None
-            try:
-                response = await self._once(request, options)
-            except httpx.TransportError as error:
-                if not self._retries.after_failure(request, error, tried):
-                    raise _unreachable(request, error) from error
-            else:
-                if response.is_success:
-                    return response
-                if not self._retries.after_answer(request, response, tried):
-                    raise error_from(response)
-            await async_sleep(pause(tried, response))
-
-    async def _once(self, request: httpx.Request, options: dict[str, Any]) -> httpx.Response:
-        if self.is_closed:
-            raise _closed()
-        if self._lender is not None:
-            return await self._lender._once(request, options)
-        try:
-            return await super().send(request, **options)
-        except httpx.TransportError as error:
-            if self.is_closed:
-                raise _closed() from error
-            raise
-
-
-def _closed() -> ClientClosed:
-    return ClientClosed("The client is closed.", hint="Make a new one.")
-
-
-def _unreachable(request: httpx.Request, error: httpx.TransportError) -> ConnectionFailed:
-    origin = f"{request.url.scheme}://{request.url.netloc.decode()}"
-    if isinstance(error, httpx.TimeoutException):
-        return ConnectionFailed(
-            f"{origin} did not answer in time.", hint="Check that it is up, then try again."
-        )
-    return ConnectionFailed(
-        f"{origin} cannot be reached.", hint="Check SUPABASE_URL and that the stack is running."
-    )
-
-
-class AsyncBearerAuth(httpx.Auth):
-    """Signs each PostgREST request with the caller's access token, renewed when it has to be.
-
-    Args:
-        token: gives the access token, or None for none; True asks for a fresh one.
-    """
-
-    def __init__(self, token: Callable[[bool], Awaitable[str | None]]) -> None:
-        self._token = token
-
-    async def async_auth_flow(
-        self, request: httpx.Request
-    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """See `httpx.Auth`."""
-        if not request.url.path.startswith(REST_PATH):
-            yield request
-            return
-        token = await self._token(False)
-        if token is None:
-            yield request
-            return
-        request.headers["Authorization"] = f"Bearer {token}"
-        response = yield request
-        if await _is_refused(response):
-            renewed = await self._token(True)
-            if renewed is not None and renewed != token:
-                request.headers["Authorization"] = f"Bearer {renewed}"
-                yield request
-
-
-async def _is_refused(response: httpx.Response) -> bool:
-    """Whether a token is over, or the session behind it.
-
-    PostgREST says the one before it does anything, and the database undoes what it did when it
-    says the other, so repeating is safe even for writes.
-    """
-    if response.status_code != 401:
-        return False
-    return "invalid_token" in response.headers.get(
-        "www-authenticate", ""
-    ) or b'"not_signed_in"' in (await response.aread())
+JSON = {"Content-Type": "application/json"}
+GIVE_BACK = {**JSON, "Prefer": "return=representation"}
 
 
 @dataclass(frozen=True)
@@ -148,16 +28,16 @@ class Page:
     """Rows of a table.
 
     Attributes:
-        rows: as JSON.
+        content: the rows in JSON.
         count: how many there are in all, if that was asked for.
     """
 
-    rows: list[dict[str, Any]]
+    content: bytes
     count: int | None
 
 
 class AsyncTransport:
-    """PostgREST as the resources use it.
+    """The way to PostgREST.
 
     Args:
         url: the project's URL.
@@ -166,19 +46,28 @@ class AsyncTransport:
     """
 
     def __init__(self, url: str, key: str, http: AsyncHttpClient) -> None:
-        # retries are the HTTP client's, which knows what is safe
         self._url = f"{url}{REST_PATH}"
+        self._key = key
         self._http = http
-        self._postgrest = AsyncPostgrestClient(
-            self._url, headers={"apikey": key}, http_client=http, retry_enabled=False
-        )
+        self._postgrest: AsyncPostgrestClient | None = None
 
     def table(self, name: str) -> AsyncRequestBuilder:
         """The raw PostgREST builder of a table."""
+        # imported on first use: what has a method does without it
+        from postgrest import AsyncPostgrestClient
+
+        if self._postgrest is None:
+            # retries are the HTTP client's, which knows what is safe
+            self._postgrest = AsyncPostgrestClient(
+                self._url,
+                headers={"apikey": self._key},
+                http_client=self._http,
+                retry_enabled=False,
+            )
         return self._postgrest.table(name)
 
     async def read(
-        self, table: str, params: list[tuple[str, str]], *, counted: bool = False
+        self, table: str, params: Sequence[tuple[str, str]], *, counted: bool = False
     ) -> Page:
         """Reads rows of a table.
 
@@ -191,8 +80,19 @@ class AsyncTransport:
         answer = await self._http.get(f"{self._url}/{table}", params=tuple(params), headers=headers)
         # RFC 9110, 14.4: first-last/total
         total = answer.headers.get("content-range", "").rpartition("/")[2]
-        rows = json_rows(answer)
-        return Page(rows, int(total) if total.isdecimal() else None)
+        return Page(answer.content, int(total) if total.isdecimal() else None)
+
+    async def insert(self, table: str, values: Mapping[str, Any]) -> Any:
+        """Inserts one row; gives the rows that were made."""
+        return await self._write("POST", table, GIVE_BACK, values)
+
+    async def update(self, table: str, row_id: str, values: Mapping[str, Any]) -> Any:
+        """Changes the row of an id; gives the rows that were changed."""
+        return await self._write("PATCH", f"{table}?id=eq.{row_id}", GIVE_BACK, values)
+
+    async def delete(self, table: str, row_id: str) -> Any:
+        """Deletes the row of an id; gives the rows that are gone."""
+        return await self._write("DELETE", f"{table}?id=eq.{row_id}", GIVE_BACK)
 
     async def rpc(self, function: str, **params: Any) -> Any:
         """Calls a function of the database and gives its JSON answer.
@@ -203,11 +103,18 @@ class AsyncTransport:
                 `idempotency_key` makes the call safe to repeat.
         """
         arguments = {f"p_{name}": value for name, value in params.items()}
-        call = self._postgrest.rpc(function, arguments)
         key = params.get("idempotency_key")
-        if key is not None:
-            call.request.headers[IDEMPOTENCY_KEY] = str(key)
-        return (await call.execute()).data
+        headers = JSON if key is None else {**JSON, IDEMPOTENCY_KEY: str(key)}
+        return await self._write("POST", f"rpc/{function}", headers, arguments)
+
+    async def _write(
+        self, method: str, path: str, headers: Mapping[str, str], body: Any = None
+    ) -> Any:
+        content = None if body is None else to_json(body)
+        answer = await self._http.request(
+            method, f"{self._url}/{path}", content=content, headers=headers
+        )
+        return None if answer.status_code == httpx.codes.NO_CONTENT else from_json(answer.content)
 
 
 def new_idempotency_key() -> str:

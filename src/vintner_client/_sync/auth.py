@@ -23,7 +23,7 @@ from vintner_client.errors import InvalidInput, NotSignedIn, WrongCredentials
 if TYPE_CHECKING:
     from supabase_auth import SyncGoTrueClient
 
-    from vintner_client._sync.transport import SyncHttpClient
+    from vintner_client._sync.http import SyncHttpClient
 
 
 class SyncAuth:

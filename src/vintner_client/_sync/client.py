@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from copy import copy
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import httpx
-from postgrest import SyncRequestBuilder
 from pydantic import SecretStr
 
 from vintner_client._live.entry import SyncLive
@@ -22,6 +21,7 @@ from vintner_client._settings import (
 )
 from vintner_client._storage import MemoryStorage, Storage
 from vintner_client._sync.auth import SyncAuth
+from vintner_client._sync.http import SyncBearerAuth, SyncHttpClient
 from vintner_client._sync.resources.accounts import SyncAccounts
 from vintner_client._sync.resources.audit import SyncAudit
 from vintner_client._sync.resources.identities import SyncIdentities
@@ -30,11 +30,10 @@ from vintner_client._sync.resources.lease import SyncLease
 from vintner_client._sync.resources.tendrils import SyncTendrils
 from vintner_client._sync.resources.vines import SyncVines
 from vintner_client._sync.resources.vineyards import SyncVineyards
-from vintner_client._sync.transport import (
-    SyncBearerAuth,
-    SyncHttpClient,
-    SyncTransport,
-)
+from vintner_client._sync.transport import SyncTransport
+
+if TYPE_CHECKING:
+    from postgrest import SyncRequestBuilder
 
 CONNECT_SECONDS = 5.0
 

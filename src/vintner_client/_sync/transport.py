@@ -1,147 +1,27 @@
 # Made by scripts/generate_sync.py from src/vintner_client/_async/transport.py: run `make sync`.
-"""The way to the server: one pool of HTTP/1.1 connections for PostgREST and Auth.
+"""PostgREST as the resources use it: reading, writing and calling, in JSON.
 
-Errors and retries are decided here, where the answer comes in, so that whatever speaks through this
-client, postgrest and supabase_auth included, raises this library's errors and no others.
+The forms are PostgREST 14's (docs.postgrest.org: Tables and Views, Functions as RPC, Prefer).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import httpx
-from postgrest import SyncPostgrestClient, SyncRequestBuilder
 
-from vintner_client._answers import error_from
-from vintner_client._concurrency import sync_sleep
-from vintner_client._parsing import json_rows
-from vintner_client._retries import IDEMPOTENCY_KEY, Retries, pause
-from vintner_client.errors import ClientClosed, ConnectionFailed
+from vintner_client._parsing import from_json, to_json
+from vintner_client._retries import IDEMPOTENCY_KEY
+from vintner_client._sync.http import REST_PATH, SyncHttpClient
 
-REST_PATH = "/rest/v1"
+if TYPE_CHECKING:
+    from postgrest import SyncPostgrestClient, SyncRequestBuilder
 
-
-class SyncHttpClient(httpx.Client):
-    """An httpx client that repeats what is safe, and raises `VintnerError` for everything else.
-
-    Args:
-        key: the project's API key.
-        timeout: seconds for connecting, and for each answer.
-        retries: how often a request is repeated.
-        lender: another client, whose connections are used and which closes them.
-    """
-
-    def __init__(
-        self,
-        *,
-        key: str,
-        timeout: httpx.Timeout,
-        retries: Retries,
-        lender: SyncHttpClient | None = None,
-    ) -> None:
-        super().__init__(
-            headers={"apikey": key, "X-Client-Info": "vintner-client-python"},
-            timeout=timeout,
-            follow_redirects=True,
-            transport=None if lender is None else httpx.BaseTransport(),
-        )
-        self._retries = retries
-        self._lender = lender
-
-    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Sends a request, again where that is safe and may help.
-
-        Raises:
-            VintnerError: no answer came, or one that is not a success.
-        """
-        tried = 0
-        while True:
-            tried += 1
-            response = None
-            try:
-                response = self._once(request, options)
-            except httpx.TransportError as error:
-                if not self._retries.after_failure(request, error, tried):
-                    raise _unreachable(request, error) from error
-            else:
-                if response.is_success:
-                    return response
-                if not self._retries.after_answer(request, response, tried):
-                    raise error_from(response)
-            sync_sleep(pause(tried, response))
-
-    def _once(self, request: httpx.Request, options: dict[str, Any]) -> httpx.Response:
-        if self.is_closed:
-            raise _closed()
-        if self._lender is not None:
-            return self._lender._once(request, options)
-        try:
-            return super().send(request, **options)
-        except httpx.TransportError as error:
-            if self.is_closed:
-                raise _closed() from error
-            raise
-
-
-def _closed() -> ClientClosed:
-    return ClientClosed("The client is closed.", hint="Make a new one.")
-
-
-def _unreachable(request: httpx.Request, error: httpx.TransportError) -> ConnectionFailed:
-    origin = f"{request.url.scheme}://{request.url.netloc.decode()}"
-    if isinstance(error, httpx.TimeoutException):
-        return ConnectionFailed(
-            f"{origin} did not answer in time.", hint="Check that it is up, then try again."
-        )
-    return ConnectionFailed(
-        f"{origin} cannot be reached.", hint="Check SUPABASE_URL and that the stack is running."
-    )
-
-
-class SyncBearerAuth(httpx.Auth):
-    """Signs each PostgREST request with the caller's access token, renewed when it has to be.
-
-    Args:
-        token: gives the access token, or None for none; True asks for a fresh one.
-    """
-
-    def __init__(self, token: Callable[[bool], str | None]) -> None:
-        self._token = token
-
-    def sync_auth_flow(
-        self, request: httpx.Request
-    ) -> Generator[httpx.Request, httpx.Response, None]:
-        """See `httpx.Auth`."""
-        if not request.url.path.startswith(REST_PATH):
-            yield request
-            return
-        token = self._token(False)
-        if token is None:
-            yield request
-            return
-        request.headers["Authorization"] = f"Bearer {token}"
-        response = yield request
-        if _is_refused(response):
-            renewed = self._token(True)
-            if renewed is not None and renewed != token:
-                request.headers["Authorization"] = f"Bearer {renewed}"
-                yield request
-
-
-def _is_refused(response: httpx.Response) -> bool:
-    """Whether a token is over, or the session behind it.
-
-    PostgREST says the one before it does anything, and the database undoes what it did when it
-    says the other, so repeating is safe even for writes.
-    """
-    if response.status_code != 401:
-        return False
-    return "invalid_token" in response.headers.get(
-        "www-authenticate", ""
-    ) or b'"not_signed_in"' in (response.read())
+JSON = {"Content-Type": "application/json"}
+GIVE_BACK = {**JSON, "Prefer": "return=representation"}
 
 
 @dataclass(frozen=True)
@@ -149,16 +29,16 @@ class Page:
     """Rows of a table.
 
     Attributes:
-        rows: as JSON.
+        content: the rows in JSON.
         count: how many there are in all, if that was asked for.
     """
 
-    rows: list[dict[str, Any]]
+    content: bytes
     count: int | None
 
 
 class SyncTransport:
-    """PostgREST as the resources use it.
+    """The way to PostgREST.
 
     Args:
         url: the project's URL.
@@ -167,18 +47,27 @@ class SyncTransport:
     """
 
     def __init__(self, url: str, key: str, http: SyncHttpClient) -> None:
-        # retries are the HTTP client's, which knows what is safe
         self._url = f"{url}{REST_PATH}"
+        self._key = key
         self._http = http
-        self._postgrest = SyncPostgrestClient(
-            self._url, headers={"apikey": key}, http_client=http, retry_enabled=False
-        )
+        self._postgrest: SyncPostgrestClient | None = None
 
     def table(self, name: str) -> SyncRequestBuilder:
         """The raw PostgREST builder of a table."""
+        # imported on first use: what has a method does without it
+        from postgrest import SyncPostgrestClient
+
+        if self._postgrest is None:
+            # retries are the HTTP client's, which knows what is safe
+            self._postgrest = SyncPostgrestClient(
+                self._url,
+                headers={"apikey": self._key},
+                http_client=self._http,
+                retry_enabled=False,
+            )
         return self._postgrest.table(name)
 
-    def read(self, table: str, params: list[tuple[str, str]], *, counted: bool = False) -> Page:
+    def read(self, table: str, params: Sequence[tuple[str, str]], *, counted: bool = False) -> Page:
         """Reads rows of a table.
 
         Args:
@@ -190,8 +79,19 @@ class SyncTransport:
         answer = self._http.get(f"{self._url}/{table}", params=tuple(params), headers=headers)
         # RFC 9110, 14.4: first-last/total
         total = answer.headers.get("content-range", "").rpartition("/")[2]
-        rows = json_rows(answer)
-        return Page(rows, int(total) if total.isdecimal() else None)
+        return Page(answer.content, int(total) if total.isdecimal() else None)
+
+    def insert(self, table: str, values: Mapping[str, Any]) -> Any:
+        """Inserts one row; gives the rows that were made."""
+        return self._write("POST", table, GIVE_BACK, values)
+
+    def update(self, table: str, row_id: str, values: Mapping[str, Any]) -> Any:
+        """Changes the row of an id; gives the rows that were changed."""
+        return self._write("PATCH", f"{table}?id=eq.{row_id}", GIVE_BACK, values)
+
+    def delete(self, table: str, row_id: str) -> Any:
+        """Deletes the row of an id; gives the rows that are gone."""
+        return self._write("DELETE", f"{table}?id=eq.{row_id}", GIVE_BACK)
 
     def rpc(self, function: str, **params: Any) -> Any:
         """Calls a function of the database and gives its JSON answer.
@@ -202,11 +102,14 @@ class SyncTransport:
                 `idempotency_key` makes the call safe to repeat.
         """
         arguments = {f"p_{name}": value for name, value in params.items()}
-        call = self._postgrest.rpc(function, arguments)
         key = params.get("idempotency_key")
-        if key is not None:
-            call.request.headers[IDEMPOTENCY_KEY] = str(key)
-        return (call.execute()).data
+        headers = JSON if key is None else {**JSON, IDEMPOTENCY_KEY: str(key)}
+        return self._write("POST", f"rpc/{function}", headers, arguments)
+
+    def _write(self, method: str, path: str, headers: Mapping[str, str], body: Any = None) -> Any:
+        content = None if body is None else to_json(body)
+        answer = self._http.request(method, f"{self._url}/{path}", content=content, headers=headers)
+        return None if answer.status_code == httpx.codes.NO_CONTENT else from_json(answer.content)
 
 
 def new_idempotency_key() -> str:

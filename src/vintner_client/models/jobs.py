@@ -8,7 +8,13 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from vintner_client.models.base import Record
-from vintner_client.models.vocabulary import EnvironmentStage, JobStatus, JobType, StreamType
+from vintner_client.models.vocabulary import (
+    EnvironmentStage,
+    JobStatus,
+    JobType,
+    StreamType,
+    WaitingOn,
+)
 
 
 class Job(Record):
@@ -36,6 +42,12 @@ class Job(Record):
     claimed_at: AwareDatetime | None
     started_at: AwareDatetime | None
     completed_at: AwareDatetime | None
+
+
+class Waiting(Record):
+    """What a job waits for; None once it is claimed."""
+
+    waiting_on: WaitingOn | None
 
 
 class NewLogChunk(Record):

@@ -82,7 +82,7 @@ class AsyncAccounts(AsyncResource):
             "set_member_role",
             account_id=str(as_uuid(account_id)),
             user_id=str(as_uuid(user_id)),
-            role=role.value,
+            role=role,
         )
         return parse(Membership, answer)
 
@@ -126,7 +126,7 @@ class AsyncAccounts(AsyncResource):
             NotAllowed: the caller's role does not allow it.
         """
         answer = await self._transport.rpc(
-            "invite_member", account_id=str(as_uuid(account_id)), email=email, role=role.value
+            "invite_member", account_id=str(as_uuid(account_id)), email=email, role=role
         )
         return parse(NewInvitation, answer)
 

@@ -48,8 +48,7 @@ class AsyncResource:
     async def _insert(self, model: type[Row], table: str, values: dict[str, Any]) -> Row:
         """Inserts one row and gives it back; values that are None take the column's default."""
         given = {name: value for name, value in values.items() if value is not None}
-        made = await self._transport.table(table).insert(given).execute()
-        return parse(model, made.data[0])
+        return parse(model, _only(await self._transport.insert(table, given)))
 
     async def _update(
         self, model: type[Row], table: str, row_id: UUID | str, what: str, values: dict[str, Any]
@@ -63,10 +62,10 @@ class AsyncResource:
         before = await self._one(model, table, row_id, what)
         if not values:
             return before
-        changed = await self._transport.table(table).update(values).eq("id", str(row_id)).execute()
-        if not changed.data:
+        changed = await self._transport.update(table, str(as_uuid(row_id)), values)
+        if not changed:
             raise _forbidden(f"change this {what}")
-        return parse(model, changed.data[0])
+        return parse(model, _only(changed))
 
     async def _delete(
         self, model: type[BaseModel], table: str, row_id: UUID | str, what: str
@@ -78,9 +77,13 @@ class AsyncResource:
             NotAllowed: the caller may see it, not delete it.
         """
         await self._one(model, table, row_id, what)
-        gone = await self._transport.table(table).delete().eq("id", str(row_id)).execute()
-        if not gone.data:
+        if not await self._transport.delete(table, str(as_uuid(row_id))):
             raise _forbidden(f"delete this {what}")
+
+
+def _only(rows: Any) -> Any:
+    """The row of an answer that holds one; anything else is left for the parser to refuse."""
+    return rows[0] if isinstance(rows, list) and rows else rows
 
 
 def _forbidden(doing: str) -> NotAllowed:

@@ -139,13 +139,14 @@ class AsyncIdentities(AsyncResource):
             NotAllowed: the caller's role in the account does not allow it.
         """
         found = str(as_uuid(identity_id))
-        return dict(await self._transport.rpc("reveal_credentials", cloud_identity_id=found))
+        answer = await self._transport.rpc("reveal_credentials", cloud_identity_id=found)
+        return parse(dict[str, Any], answer)
 
     async def _enqueue(self, identity_id: UUID | str, job_type: JobType) -> Job:
         answer = await self._transport.rpc(
             "enqueue_identity_job",
             cloud_identity_id=str(as_uuid(identity_id)),
-            job_type=job_type.value,
+            job_type=job_type,
             idempotency_key=new_idempotency_key(),
         )
         return parse(Job, answer)

@@ -13,6 +13,7 @@ from vintner_client._concurrency import async_sleep
 from vintner_client._parsing import as_uuid, parse
 from vintner_client._query import Query, equals
 from vintner_client.models import Job, JobStatus, JobType, LogChunk, WaitingOn
+from vintner_client.models.jobs import Waiting
 
 if TYPE_CHECKING:
     from vintner_client._live.entry import AsyncLive
@@ -131,12 +132,8 @@ class AsyncJobs(AsyncResource):
         Raises:
             NotFound: there is no such job that the caller may see.
         """
-        query = Query("provision_jobs", equals(id=as_uuid(job_id)), columns="*,waiting_on")
-        found = await self._transport.read(query.table, query.params(None, 1))
-        if not found.rows:
-            await self.get(job_id)
-        waiting = found.rows[0]["waiting_on"]
-        return None if waiting is None else WaitingOn(waiting)
+        found = await self._one(Waiting, "provision_jobs", job_id, "job", "waiting_on")
+        return found.waiting_on
 
     def logs(self, job_id: UUID | str, /, *, from_seq: int = 0) -> AsyncRows[LogChunk]:
         """What a job has printed so far, in order.

@@ -51,8 +51,8 @@ class AsyncLease(AsyncResource):
         answer = await self._transport.rpc(
             "heartbeat",
             version=version,
-            status=status.value,
-            running_job_ids=[str(job_id) for job_id in running_job_ids],
+            status=status,
+            running_job_ids=list(running_job_ids),
         )
         return parse(Heartbeat, answer)
 
@@ -64,7 +64,7 @@ class AsyncLease(AsyncResource):
         """
         row = await self._transport.rpc("claim_next_job", worker_id=str(self._auth.user_id))
         # PostgREST shows "no row" of a composite type as an object of nulls
-        if not row or row["id"] is None:
+        if row is None or (isinstance(row, dict) and row.get("id") is None):
             return None
         return parse(Job, row)
 
@@ -82,7 +82,7 @@ class AsyncLease(AsyncResource):
             chunk.model_dump(mode="json", include={"seq", "log_chunk", "stream_type"})
             for chunk in chunks
         ]
-        return int(await self._call("append_job_logs", job, chunks=rows))
+        return parse(int, await self._call("append_job_logs", job, chunks=rows))
 
     async def complete_job(
         self,
@@ -106,7 +106,7 @@ class AsyncLease(AsyncResource):
         answer = await self._call(
             "complete_job",
             job,
-            status=status.value,
+            status=status,
             error_message=error_message,
             outputs=outputs,
             execution_metadata=execution_metadata,
@@ -123,8 +123,8 @@ class AsyncLease(AsyncResource):
         Returns:
             None, or the info of the job that holds it.
         """
-        holder = await self._call("lock_terraform_state", job, lock_info=dict(info))
-        return dict(holder) if holder else None
+        holder = await self._call("lock_terraform_state", job, lock_info=info)
+        return parse(dict[str, Any], holder) if holder else None
 
     async def unlock_state(self, job: Job, lock_id: str | None, /) -> None:
         """Gives back the lock that this job took; None whatever its id."""
@@ -133,7 +133,7 @@ class AsyncLease(AsyncResource):
     async def get_state(self, job: Job, /) -> str | None:
         """The vine's Terraform state as it was stored, or None where there is none."""
         state = await self._call("get_terraform_state", job)
-        return state or None
+        return parse(str, state) if state else None
 
     async def put_state(self, job: Job, state: str, lock_id: str, /) -> None:
         """Stores the vine's Terraform state.

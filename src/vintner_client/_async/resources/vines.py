@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -12,36 +12,52 @@ from vintner_client._async.resources.base import AsyncResource
 from vintner_client._async.rows import AsyncRows
 from vintner_client._async.transport import new_idempotency_key
 from vintner_client._concurrency import async_together
-from vintner_client._parsing import as_uuid, parse, parse_all, plain
+from vintner_client._parsing import as_uuid, parse
 from vintner_client._query import Query, equals
+from vintner_client.errors import InvalidInput
 from vintner_client.models import (
+    Cache,
+    Cluster,
+    Component,
     Components,
+    ComponentStatus,
+    ContainerRegistry,
+    Database,
+    Dns,
     EnvironmentStage,
     Job,
     JobType,
     Manifest,
+    NamedComponent,
+    Network,
+    NosqlTable,
+    Queue,
+    Repositories,
+    Secret,
     StateVersion,
+    Topic,
     Vine,
     VineStatus,
 )
 
 Order = Literal["project_name", "-project_name", "created_at", "-created_at"]
 
-SINGLETONS = {
-    "network": "vine_network",
-    "cluster": "vine_cluster",
-    "dns": "vine_dns",
-    "repositories": "vine_repositories",
+KINDS: dict[type[Component], str] = {
+    Network: "network",
+    Cluster: "cluster",
+    Dns: "dns",
+    Repositories: "repositories",
+    Database: "databases",
+    Cache: "caches",
+    NosqlTable: "nosql_tables",
+    Queue: "queues",
+    Topic: "topics",
+    ContainerRegistry: "container_registries",
+    Secret: "secrets",
 }
-LISTS = {
-    "databases": "vine_databases",
-    "caches": "vine_caches",
-    "nosql_tables": "vine_nosql_tables",
-    "queues": "vine_queues",
-    "topics": "vine_topics",
-    "container_registries": "vine_container_registries",
-    "secrets": "vine_secrets",
-}
+"""The key of each kind in a manifest; its table is `vine_` and that."""
+
+Kind = TypeVar("Kind", bound=Component)
 
 
 class AsyncVines(AsyncResource):
@@ -61,7 +77,7 @@ class AsyncVines(AsyncResource):
         """
         if isinstance(manifest, Manifest):
             manifest = manifest.model_dump(mode="json", exclude_unset=True)
-        return parse(Vine, await self._transport.rpc("plant_vine", manifest=plain(manifest)))
+        return parse(Vine, await self._transport.rpc("plant_vine", manifest=manifest))
 
     async def get(self, vine_id: UUID | str, /) -> Vine:
         """The vine of an id.
@@ -115,20 +131,41 @@ class AsyncVines(AsyncResource):
             NotFound: there is no such vine that the caller may see.
         """
         vine = await self.get(vine_id)
-        tables = {**SINGLETONS, **LISTS}
         # several small requests rather than one embedding: they share the connections
-        wanted = [("select", "*"), ("vine_id", f"eq.{vine.id}")]
-        answers = await async_together(
-            *(self._transport.read(table, wanted) for table in tables.values())
+        answers: list[list[Any]] = await async_together(
+            *(self.components_of(kind, vine_id=vine.id).all() for kind in KINDS)
         )
         found: dict[str, Any] = {}
-        for key, answer in zip(tables, answers, strict=True):
-            rows = answer.rows
-            if key in SINGLETONS:
-                found[key] = rows[0] if rows else None
-            else:
-                found[key] = sorted(rows, key=lambda row: str(row["name"]))
-        return parse(Components, found)
+        for (kind, key), rows in zip(KINDS.items(), answers, strict=True):
+            is_named = issubclass(kind, NamedComponent)
+            found[key] = rows if is_named else next(iter(rows), None)
+        return Components(**found)
+
+    def components_of(
+        self,
+        kind: type[Kind],
+        /,
+        *,
+        vine_id: UUID | str | None = None,
+        name: str | None = None,
+        status: ComponentStatus | Sequence[ComponentStatus] | None = None,
+    ) -> AsyncRows[Kind]:
+        """The components of one kind, of one vine or of all the caller's vines, by name.
+
+        Args:
+            kind: the model, such as `Database`.
+            vine_id: only those of this vine.
+            name: only those of this name; only kinds of which a vine may have several have names.
+            status: only those of this status, or of one of several; repositories have none.
+
+        Raises:
+            InvalidInput: there is no such kind, or it has no such column.
+        """
+        if kind not in KINDS:
+            raise InvalidInput(f"{kind.__name__} is no kind of component.")
+        filters = equals(vine_id=vine_id and as_uuid(vine_id), name=name, status=status)
+        order = ("name", "id") if issubclass(kind, NamedComponent) else ("id",)
+        return self._rows(kind, Query(f"vine_{KINDS[kind]}", filters, order))
 
     async def plan(self, vine_id: UUID | str, /) -> Job:
         """Queues a PLAN: what would change. For operators.
@@ -178,7 +215,7 @@ class AsyncVines(AsyncResource):
     async def state_versions(self, vine_id: UUID | str, /) -> Sequence[StateVersion]:
         """What versions there are of a vine's Terraform state, the newest first."""
         found = await self._transport.rpc("terraform_state_versions", vine_id=str(as_uuid(vine_id)))
-        return parse_all(StateVersion, found)
+        return parse(list[StateVersion], found)
 
     async def push_state(self, vine_id: UUID | str, /, *, state: str) -> int:
         """Puts back a Terraform state that a Tendril could not save. For admins.
@@ -195,7 +232,8 @@ class AsyncVines(AsyncResource):
             StateConflict: it is of another lineage, or not newer.
         """
         found = str(as_uuid(vine_id))
-        return int(await self._transport.rpc("push_terraform_state", vine_id=found, state=state))
+        answer = await self._transport.rpc("push_terraform_state", vine_id=found, state=state)
+        return parse(int, answer)
 
     async def restore_state(self, vine_id: UUID | str, /, *, serial: int) -> int:
         """Takes an older version of the Terraform state up again, as a new one. For admins.
@@ -215,7 +253,7 @@ class AsyncVines(AsyncResource):
         """
         found = str(as_uuid(vine_id))
         answer = await self._transport.rpc("restore_terraform_state", vine_id=found, serial=serial)
-        return int(answer)
+        return parse(int, answer)
 
     async def reveal_argocd_admin_password(self, vine_id: UUID | str, /) -> SecretStr | None:
         """The password of the ArgoCD on a vine's cluster; the audit log tells of it. For admins.
@@ -225,13 +263,13 @@ class AsyncVines(AsyncResource):
         """
         found = str(as_uuid(vine_id))
         answer = await self._transport.rpc("reveal_argocd_admin_password", vine_id=found)
-        return SecretStr(answer) if answer else None
+        return parse(SecretStr, answer) if answer else None
 
     async def _enqueue(self, vine_id: UUID | str, job_type: JobType, **options: Any) -> Job:
         answer = await self._transport.rpc(
             "enqueue_job",
             vine_id=str(as_uuid(vine_id)),
-            job_type=job_type.value,
+            job_type=job_type,
             idempotency_key=new_idempotency_key(),
             **options,
         )

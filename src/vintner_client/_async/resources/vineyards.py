@@ -8,7 +8,7 @@ from uuid import UUID
 
 from vintner_client._async.resources.base import AsyncResource
 from vintner_client._async.rows import AsyncRows
-from vintner_client._parsing import as_uuid, parse, plain
+from vintner_client._parsing import as_uuid, parse
 from vintner_client._query import Query, equals
 from vintner_client._unset import UNSET, Unset, given
 from vintner_client.models import Difference, Vineyard
@@ -111,7 +111,5 @@ class AsyncVineyards(AsyncResource):
             InvalidInput: a key or a value that the database does not accept.
             NotAllowed: the caller's role does not allow a change that is needed.
         """
-        answer = await self._transport.rpc(
-            "apply_manifest", manifest=plain(manifest), dry_run=dry_run
-        )
+        answer = await self._transport.rpc("apply_manifest", manifest=manifest, dry_run=dry_run)
         return parse(Difference, answer)

@@ -83,7 +83,7 @@ class SyncAccounts(SyncResource):
             "set_member_role",
             account_id=str(as_uuid(account_id)),
             user_id=str(as_uuid(user_id)),
-            role=role.value,
+            role=role,
         )
         return parse(Membership, answer)
 
@@ -125,7 +125,7 @@ class SyncAccounts(SyncResource):
             NotAllowed: the caller's role does not allow it.
         """
         answer = self._transport.rpc(
-            "invite_member", account_id=str(as_uuid(account_id)), email=email, role=role.value
+            "invite_member", account_id=str(as_uuid(account_id)), email=email, role=role
         )
         return parse(NewInvitation, answer)
 

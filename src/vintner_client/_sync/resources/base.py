@@ -47,8 +47,7 @@ class SyncResource:
     def _insert(self, model: type[Row], table: str, values: dict[str, Any]) -> Row:
         """Inserts one row and gives it back; values that are None take the column's default."""
         given = {name: value for name, value in values.items() if value is not None}
-        made = self._transport.table(table).insert(given).execute()
-        return parse(model, made.data[0])
+        return parse(model, _only(self._transport.insert(table, given)))
 
     def _update(
         self, model: type[Row], table: str, row_id: UUID | str, what: str, values: dict[str, Any]
@@ -62,10 +61,10 @@ class SyncResource:
         before = self._one(model, table, row_id, what)
         if not values:
             return before
-        changed = self._transport.table(table).update(values).eq("id", str(row_id)).execute()
-        if not changed.data:
+        changed = self._transport.update(table, str(as_uuid(row_id)), values)
+        if not changed:
             raise _forbidden(f"change this {what}")
-        return parse(model, changed.data[0])
+        return parse(model, _only(changed))
 
     def _delete(self, model: type[BaseModel], table: str, row_id: UUID | str, what: str) -> None:
         """Deletes the row of an id.
@@ -75,9 +74,13 @@ class SyncResource:
             NotAllowed: the caller may see it, not delete it.
         """
         self._one(model, table, row_id, what)
-        gone = self._transport.table(table).delete().eq("id", str(row_id)).execute()
-        if not gone.data:
+        if not self._transport.delete(table, str(as_uuid(row_id))):
             raise _forbidden(f"delete this {what}")
+
+
+def _only(rows: Any) -> Any:
+    """The row of an answer that holds one; anything else is left for the parser to refuse."""
+    return rows[0] if isinstance(rows, list) and rows else rows
 
 
 def _forbidden(doing: str) -> NotAllowed:

@@ -14,6 +14,7 @@ from vintner_client._sync.resources.base import SyncResource
 from vintner_client._sync.rows import SyncRows
 from vintner_client._sync.transport import SyncTransport, new_idempotency_key
 from vintner_client.models import Job, JobStatus, JobType, LogChunk, WaitingOn
+from vintner_client.models.jobs import Waiting
 
 if TYPE_CHECKING:
     from vintner_client._live.entry import SyncLive
@@ -132,12 +133,8 @@ class SyncJobs(SyncResource):
         Raises:
             NotFound: there is no such job that the caller may see.
         """
-        query = Query("provision_jobs", equals(id=as_uuid(job_id)), columns="*,waiting_on")
-        found = self._transport.read(query.table, query.params(None, 1))
-        if not found.rows:
-            self.get(job_id)
-        waiting = found.rows[0]["waiting_on"]
-        return None if waiting is None else WaitingOn(waiting)
+        found = self._one(Waiting, "provision_jobs", job_id, "job", "waiting_on")
+        return found.waiting_on
 
     def logs(self, job_id: UUID | str, /, *, from_seq: int = 0) -> SyncRows[LogChunk]:
         """What a job has printed so far, in order.

@@ -52,8 +52,8 @@ class SyncLease(SyncResource):
         answer = self._transport.rpc(
             "heartbeat",
             version=version,
-            status=status.value,
-            running_job_ids=[str(job_id) for job_id in running_job_ids],
+            status=status,
+            running_job_ids=list(running_job_ids),
         )
         return parse(Heartbeat, answer)
 
@@ -65,7 +65,7 @@ class SyncLease(SyncResource):
         """
         row = self._transport.rpc("claim_next_job", worker_id=str(self._auth.user_id))
         # PostgREST shows "no row" of a composite type as an object of nulls
-        if not row or row["id"] is None:
+        if row is None or (isinstance(row, dict) and row.get("id") is None):
             return None
         return parse(Job, row)
 
@@ -83,7 +83,7 @@ class SyncLease(SyncResource):
             chunk.model_dump(mode="json", include={"seq", "log_chunk", "stream_type"})
             for chunk in chunks
         ]
-        return int(self._call("append_job_logs", job, chunks=rows))
+        return parse(int, self._call("append_job_logs", job, chunks=rows))
 
     def complete_job(
         self,
@@ -107,7 +107,7 @@ class SyncLease(SyncResource):
         answer = self._call(
             "complete_job",
             job,
-            status=status.value,
+            status=status,
             error_message=error_message,
             outputs=outputs,
             execution_metadata=execution_metadata,
@@ -124,8 +124,8 @@ class SyncLease(SyncResource):
         Returns:
             None, or the info of the job that holds it.
         """
-        holder = self._call("lock_terraform_state", job, lock_info=dict(info))
-        return dict(holder) if holder else None
+        holder = self._call("lock_terraform_state", job, lock_info=info)
+        return parse(dict[str, Any], holder) if holder else None
 
     def unlock_state(self, job: Job, lock_id: str | None, /) -> None:
         """Gives back the lock that this job took; None whatever its id."""
@@ -134,7 +134,7 @@ class SyncLease(SyncResource):
     def get_state(self, job: Job, /) -> str | None:
         """The vine's Terraform state as it was stored, or None where there is none."""
         state = self._call("get_terraform_state", job)
-        return state or None
+        return parse(str, state) if state else None
 
     def put_state(self, job: Job, state: str, lock_id: str, /) -> None:
         """Stores the vine's Terraform state.

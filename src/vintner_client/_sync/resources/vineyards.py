@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 from uuid import UUID
 
-from vintner_client._parsing import as_uuid, parse, plain
+from vintner_client._parsing import as_uuid, parse
 from vintner_client._query import Query, equals
 from vintner_client._sync.resources.base import SyncResource
 from vintner_client._sync.rows import SyncRows
@@ -112,5 +112,5 @@ class SyncVineyards(SyncResource):
             InvalidInput: a key or a value that the database does not accept.
             NotAllowed: the caller's role does not allow a change that is needed.
         """
-        answer = self._transport.rpc("apply_manifest", manifest=plain(manifest), dry_run=dry_run)
+        answer = self._transport.rpc("apply_manifest", manifest=manifest, dry_run=dry_run)
         return parse(Difference, answer)

@@ -1,0 +1,143 @@
+"""One pool of HTTP/1.1 connections for PostgREST and Auth.
+
+Errors and retries are decided here, where the answer comes in, so that whatever speaks through this
+client, postgrest and supabase_auth included, raises this library's errors and no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
+
+import httpx
+
+from vintner_client._answers import error_from
+from vintner_client._concurrency import async_sleep
+from vintner_client._retries import Retries, pause
+from vintner_client.errors import ClientClosed, ConnectionFailed, ServerFailed
+
+REST_PATH = "/rest/v1"
+
+
+class AsyncHttpClient(httpx.AsyncClient):
+    """An httpx client that repeats what is safe, and raises `VintnerError` for everything else.
+
+    Args:
+        key: the project's API key.
+        timeout: seconds for connecting, and for each answer.
+        retries: how often a request is repeated.
+        lender: another client, whose connections are used and which closes them.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: str,
+        timeout: httpx.Timeout,
+        retries: Retries,
+        lender: AsyncHttpClient | None = None,
+    ) -> None:
+        super().__init__(
+            headers={"apikey": key, "X-Client-Info": "vintner-client-python"},
+            timeout=timeout,
+            follow_redirects=True,
+            transport=None if lender is None else httpx.AsyncBaseTransport(),
+        )
+        self._retries = retries
+        self._lender = lender
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Sends a request, again where that is safe and may help.
+
+        Raises:
+            VintnerError: no answer came, or one that is not a success.
+        """
+        tried = 0
+        while True:
+            tried += 1
+            response = None
+            try:
+                response = await self._once(request, options)
+            except httpx.TransportError as error:
+                if not self._retries.after_failure(request, error, tried):
+                    raise _unreachable(request, error) from error
+            except httpx.RequestError as error:
+                raise ServerFailed(
+                    f"The server's answer cannot be read: {error}", hint="Check SUPABASE_URL."
+                ) from error
+            else:
+                if response.is_success:
+                    return response
+                if not self._retries.after_answer(request, response, tried):
+                    raise error_from(response)
+            await async_sleep(pause(tried, response))
+
+    async def _once(self, request: httpx.Request, options: dict[str, Any]) -> httpx.Response:
+        if self.is_closed:
+            raise _closed()
+        if self._lender is not None:
+            return await self._lender._once(request, options)
+        try:
+            return await super().send(request, **options)
+        except httpx.TransportError as error:
+            if self.is_closed:
+                raise _closed() from error
+            raise
+
+
+def _closed() -> ClientClosed:
+    return ClientClosed("The client is closed.", hint="Make a new one.")
+
+
+def _unreachable(request: httpx.Request, error: httpx.TransportError) -> ConnectionFailed:
+    origin = f"{request.url.scheme}://{request.url.netloc.decode()}"
+    if isinstance(error, httpx.TimeoutException):
+        return ConnectionFailed(
+            f"{origin} did not answer in time.", hint="Check that it is up, then try again."
+        )
+    return ConnectionFailed(
+        f"{origin} cannot be reached.", hint="Check SUPABASE_URL and that the stack is running."
+    )
+
+
+class AsyncBearerAuth(httpx.Auth):
+    """Signs each PostgREST request with the caller's access token, renewed when it has to be.
+
+    Args:
+        token: gives the access token, or None for none; True asks for a fresh one.
+    """
+
+    def __init__(self, token: Callable[[bool], Awaitable[str | None]]) -> None:
+        self._token = token
+
+    async def async_auth_flow(
+        self, request: httpx.Request
+    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """See `httpx.Auth`."""
+        if not request.url.path.startswith(REST_PATH):
+            yield request
+            return
+        token = await self._token(False)
+        if token is None:
+            yield request
+            return
+        request.headers["Authorization"] = f"Bearer {token}"
+        response = yield request
+        if await _is_refused(response):
+            renewed = await self._token(True)
+            if renewed is not None and renewed != token:
+                request.headers["Authorization"] = f"Bearer {renewed}"
+                yield request
+
+
+async def _is_refused(response: httpx.Response) -> bool:
+    """Whether a token is over, or the session behind it.
+
+    PostgREST says the one before it does anything, and the database undoes what it did when it
+    says the other, so repeating is safe even for writes.
+    """
+    if response.status_code != 401:
+        return False
+    return "invalid_token" in response.headers.get(
+        "www-authenticate", ""
+    ) or b'"not_signed_in"' in (await response.aread())
