@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Protocol, Self
+from uuid import UUID
 
 from vintner_client._live.changes import News, Signal, Watch
 from vintner_client._live.channel import REFUSED_PAUSE, Channel, as_known
@@ -130,6 +131,7 @@ class Subscriptions:
         self._numbers = itertools.count(1)
         self._channels: dict[tuple[str | None, tuple[Watch, ...]], Channel] = {}
         self._socket: Socket | None = None
+        self._user_id: UUID | None = None
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
         self._refusals = 0
@@ -176,6 +178,8 @@ class Subscriptions:
         """
         if self._is_closed:
             raise ClientClosed("The client is closed.", hint="Make a new one.")
+        if self._socket is not None and not self._is_same_user():
+            self._socket.lose(_other_user())
         key = (topic, watches)
         channel = self._channels.get(key)
         if channel is None:
@@ -218,7 +222,10 @@ class Subscriptions:
         while True:
             socket = Socket(self._url, self._key)
             try:
-                await socket.open(await self._token(fresh=self._refusals > 0))
+                token = await self._token(fresh=self._refusals > 0)
+                session = self._tokens.session
+                self._user_id = None if session is None else session.user_id
+                await socket.open(token)
                 self._socket = socket
                 for channel in self._channels.values():
                     channel.begin(socket)
@@ -265,6 +272,8 @@ class Subscriptions:
             except VintnerError as error:
                 log.debug("the socket's token is not renewed yet: %s", error)
             else:
+                if not self._is_same_user():
+                    raise _other_user()
                 if token != socket.token:
                     await socket.renew(token)
             await socket.beat()
@@ -281,6 +290,10 @@ class Subscriptions:
         if token is None:
             raise NotSignedIn("Live data needs a signed-in user.", hint="Sign in.")
         return token
+
+    def _is_same_user(self) -> bool:
+        session = self._tokens.session
+        return session is not None and session.user_id == self._user_id
 
     def _changed(self) -> None:
         """Tells how things are, if that is news."""
@@ -299,3 +312,7 @@ class Subscriptions:
                 listener(self.state, self.error)
             except Exception:
                 log.exception("a listener to the state of live data failed")
+
+
+def _other_user() -> VintnerError:
+    return ConnectionFailed("The socket speaks for a user who has signed out.")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from support._sync.people import client_of, plant, sign_up, tendril_of
 from support.waiting import until
-from vintner_client import Vintner, errors
+from vintner_client import LiveState, Vintner, errors
 from vintner_client.models import Job, JobStatus, LogChunk, NewLogChunk, StreamType
 from vintner_local.pytest_plugin import SupabaseStack
 
@@ -70,6 +71,24 @@ def test_who_leaves_a_log_early_leaves_nothing_running(writer: Writer) -> None:
     assert live_threads() == before
     with pytest.raises(errors.ClientClosed):
         next(writer.owner.jobs.follow_logs(writer.job.id))
+
+
+def test_the_state_is_told_in_the_thread(writer: Writer) -> None:
+    told: list[tuple[LiveState, str]] = []
+    live = writer.owner.live
+    live.on_state_change(lambda state, _: told.append((state, threading.current_thread().name)))
+    assert (live.state, live.error) == (LiveState.CLOSED, None)
+    writer.write(1)
+    for chunk in writer.owner.jobs.follow_logs(writer.job.id):
+        while live.state is not LiveState.LIVE:
+            time.sleep(0.02)
+        if chunk.seq == 1:
+            writer.write(2)
+        else:
+            writer.end()
+    assert (live.state, live.error) == (LiveState.CLOSED, None)
+    assert [state for state, _ in told] == ["connecting", "live", "closed"]
+    assert {thread for _, thread in told} == {"vintner-live"}
 
 
 async def test_closing_the_client_ends_who_waits(writer: Writer) -> None:
