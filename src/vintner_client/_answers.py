@@ -78,13 +78,16 @@ def _meaning(response: httpx.Response) -> errors.VintnerError:
         )
     if status >= 500:
         return errors.ServerFailed(
-            message or f"The server answered {status}.", hint=WAIT, status=status
+            message or f"The server answered {status}.",
+            hint=WAIT,
+            code=_text(body.get("code")) or f"http_{status}",
+            status=status,
         )
     kind = BY_STATUS.get(status, errors.ServerFailed)
     return kind(
         _sentence(message) or f"The server answered {status}.",
-        hint=str(body.get("hint") or ""),
-        code=_text(body.get("code")),
+        hint=str(body.get("hint") or ("" if status != 429 else WAIT)),
+        code=_text(body.get("code")) or f"http_{status}",
         status=status,
     )
 

@@ -87,7 +87,7 @@ def from_json(content: bytes) -> Any:
 
 
 def to_json(values: Any) -> bytes:
-    """What a caller gave, in JSON: ids, times and amounts as texts, secrets in clear.
+    """What a caller gave, in JSON: ids and times as texts, amounts as numbers, secrets in clear.
 
     Raises:
         InvalidInput: it holds something that JSON has no form for.
@@ -100,8 +100,10 @@ def to_json(values: Any) -> bytes:
 
 def _plain(value: object) -> Any:
     match value:
-        case UUID() | Decimal():
+        case UUID():
             return str(value)
+        case Decimal():
+            return float(value)
         case date() | time():
             return value.isoformat()
         case SecretStr():

@@ -6,6 +6,8 @@ Errors of Vintner's own rules carry the machine code that the database keeps in
 
 from __future__ import annotations
 
+import re
+
 
 class VintnerError(Exception):
     """Base of every error of this library.
@@ -13,7 +15,9 @@ class VintnerError(Exception):
     Attributes:
         message: what is wrong, for people.
         hint: what to do next; may be empty.
-        code: the rule's machine code (`vine_busy`), or PostgreSQL's, PostgREST's or Auth's own.
+        code: the rule's machine code (`vine_busy`), PostgreSQL's, PostgREST's or Auth's own, or
+            `http_` and the status of an answer that has none; what this library finds itself is
+            coded by the class (`connection_failed`).
         status: the HTTP status of the answer; None where there was no answer.
         request_id: what the server calls the request in its own logs, where it says so.
     """
@@ -30,7 +34,7 @@ class VintnerError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self.code = code
+        self.code = code or re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
         self.status = status
         self.request_id = request_id
 

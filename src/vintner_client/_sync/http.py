@@ -68,6 +68,8 @@ class SyncHttpClient(httpx.Client):
                 ) from error
             else:
                 if response.is_success:
+                    if _is_page(response):
+                        raise _not_the_api(request)
                     return response
                 if not self._retries.after_answer(request, response, tried):
                     raise error_from(response)
@@ -86,12 +88,28 @@ class SyncHttpClient(httpx.Client):
             raise
 
 
+def _is_page(response: httpx.Response) -> bool:
+    """Whether an answer is for people: a dashboard, or a network that one has to sign in to."""
+    return bool(response.headers.get("content-type", "").startswith("text/html"))
+
+
+def _not_the_api(request: httpx.Request) -> ServerFailed:
+    return ServerFailed(
+        f"{_origin(request)} answers with a web page where a project's API is expected.",
+        hint="Check SUPABASE_URL, and that no network asks you to sign in first.",
+    )
+
+
+def _origin(request: httpx.Request) -> str:
+    return f"{request.url.scheme}://{request.url.netloc.decode()}"
+
+
 def _closed() -> ClientClosed:
     return ClientClosed("The client is closed.", hint="Make a new one.")
 
 
 def _unreachable(request: httpx.Request, error: httpx.TransportError) -> ConnectionFailed:
-    origin = f"{request.url.scheme}://{request.url.netloc.decode()}"
+    origin = _origin(request)
     if isinstance(error, httpx.TimeoutException):
         return ConnectionFailed(
             f"{origin} did not answer in time.", hint="Check that it is up, then try again."

@@ -7,7 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from vintner_client.models.base import Record
-from vintner_client.models.vocabulary import ComponentStatus
+from vintner_client.models.vocabulary import (
+    CacheEngine,
+    ComponentStatus,
+    NosqlBillingMode,
+    NosqlKeyType,
+    NosqlTableType,
+    RegistryTagMutability,
+)
 
 
 class Component(Record):
@@ -100,7 +107,7 @@ class Database(NamedComponent):
 class Cache(NamedComponent):
     """ElastiCache, Memorystore or Azure cache."""
 
-    engine: str
+    engine: CacheEngine
     node_type: str
     num_cache_nodes: int
     multi_az: bool
@@ -112,12 +119,12 @@ class Cache(NamedComponent):
 class NosqlTable(NamedComponent):
     """DynamoDB, Firestore or Cosmos DB table."""
 
-    table_type: str
+    table_type: NosqlTableType
     hash_key: str
-    hash_key_type: str
+    hash_key_type: NosqlKeyType
     range_key: str | None
-    range_key_type: str | None
-    billing_mode: str
+    range_key_type: NosqlKeyType | None
+    billing_mode: NosqlBillingMode
     point_in_time_recovery: bool
     provider_config: dict[str, Any]
 
@@ -140,7 +147,7 @@ class Topic(NamedComponent):
 class ContainerRegistry(NamedComponent):
     """ECR, Artifact Registry or ACR repository."""
 
-    image_tag_mutability: str
+    image_tag_mutability: RegistryTagMutability
     scan_on_push: bool
     repository_url: str | None
     provider_config: dict[str, Any]

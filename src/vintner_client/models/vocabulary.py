@@ -37,6 +37,43 @@ class ComponentStatus(StrEnum):
     DESTROYED = "DESTROYED"
 
 
+class CacheEngine(StrEnum):
+    """What runs in a cache."""
+
+    REDIS = "redis"
+    VALKEY = "valkey"
+
+
+class NosqlTableType(StrEnum):
+    """Whose service holds a NoSQL table."""
+
+    DYNAMODB = "dynamodb"
+    FIRESTORE = "firestore"
+    COSMOSDB = "cosmosdb"
+
+
+class NosqlKeyType(StrEnum):
+    """What a key of a NoSQL table is: text, number or bytes."""
+
+    TEXT = "S"
+    NUMBER = "N"
+    BINARY = "B"
+
+
+class NosqlBillingMode(StrEnum):
+    """How a NoSQL table is paid for."""
+
+    PAY_PER_REQUEST = "PAY_PER_REQUEST"
+    PROVISIONED = "PROVISIONED"
+
+
+class RegistryTagMutability(StrEnum):
+    """Whether a tag of a container registry may be moved."""
+
+    MUTABLE = "MUTABLE"
+    IMMUTABLE = "IMMUTABLE"
+
+
 class JobStatus(StrEnum):
     """Life cycle of a job."""
 

@@ -39,6 +39,12 @@ ENUMS: list[tuple[type[StrEnum], Any]] = [
     (models.WorkerMode, types.PublicWorkerMode),
     (models.WorkerStatus, types.PublicWorkerStatus),
     (models.AuditAction, types.PublicAuditAction),
+    (models.AccountRole, types.PublicAccountRole),
+    (models.CacheEngine, types.PublicCacheEngine),
+    (models.NosqlTableType, types.PublicNosqlTableType),
+    (models.NosqlKeyType, types.PublicNosqlKeyType),
+    (models.NosqlBillingMode, types.PublicNosqlBillingMode),
+    (models.RegistryTagMutability, types.PublicRegistryTagMutability),
 ]
 
 
@@ -57,3 +63,12 @@ def test_a_models_fields_are_columns(model: type[BaseModel], generated: type[Bas
 @pytest.mark.parametrize(("enum", "generated"), ENUMS)
 def test_an_enum_has_the_databases_values(enum: type[StrEnum], generated: Any) -> None:
     assert [member.value for member in enum] == list(get_args(generated))
+
+
+def test_every_generated_enum_has_its_class() -> None:
+    generated = {
+        name for name, kind in vars(types).items() if name.startswith("Public") and get_args(kind)
+    }
+    assert generated == {
+        name for _, kind in ENUMS for name in vars(types) if vars(types)[name] is kind
+    }

@@ -17,6 +17,7 @@ class Faulty:
 
     Attributes:
         answers: the HTTP status that calls of a function get instead, by the function's name.
+        loses: functions, or tables, whose calls are passed on and their answers lost.
         times: how many calls of a function get it; all by default.
         failed: how many calls of a function got it.
         url: where it listens.
@@ -24,6 +25,7 @@ class Faulty:
 
     def __init__(self, target: str, http: ClientSession) -> None:
         self.answers: dict[str, int] = {}
+        self.loses: set[str] = set()
         self.times: dict[str, int] = {}
         self.failed: Counter[str] = Counter()
         self.url = ""
@@ -41,6 +43,11 @@ class Faulty:
         async with self._http.request(
             request.method, f"{self._target}{request.path_qs}", headers=headers, data=body
         ) as answer:
+            if is_due and function in self.loses:
+                self.failed[function] += 1
+                await answer.read()
+                assert request.transport is not None
+                request.transport.abort()
             return web.Response(
                 status=answer.status,
                 body=await answer.read(),

@@ -21,7 +21,7 @@ class AsyncTendrils(AsyncResource):
     """`client.tendrils`."""
 
     async def register(
-        self, *, name: str, mode: WorkerMode | str = WorkerMode.SELF_HOSTED
+        self, *, name: str, mode: WorkerMode = WorkerMode.SELF_HOSTED
     ) -> RegisteredTendril:
         """Makes a Tendril of the caller's; its token is shown this once.
 
@@ -32,7 +32,7 @@ class AsyncTendrils(AsyncResource):
         Raises:
             InvalidInput: the name is empty, or there is no such mode.
         """
-        answer = await self._transport.rpc("register_tendril", name=name, mode=str(mode))
+        answer = await self._transport.rpc("register_tendril", name=name, mode=mode)
         return parse(RegisteredTendril, answer)
 
     async def rotate_token(self, worker_id: UUID | str, /) -> RegisteredTendril:
@@ -78,6 +78,7 @@ class AsyncTendrils(AsyncResource):
         self,
         *,
         name: str | None = None,
+        mode: WorkerMode | None = None,
         status: WorkerStatus | Sequence[WorkerStatus] | None = None,
         order: Order = "name",
     ) -> AsyncRows[Tendril]:
@@ -85,10 +86,11 @@ class AsyncTendrils(AsyncResource):
 
         Args:
             name: only those of this name.
+            mode: only those of this mode.
             status: only those of this status, or of one of several.
             order: by what; a minus before it descends.
         """
-        filters = (*equals(name=name, status=status), ("removed_at", "is.null"))
+        filters = (*equals(name=name, mode=mode, status=status), ("removed_at", "is.null"))
         return self._rows(Tendril, Query("workers", filters, (order, "id"), COLUMNS))
 
     async def get(self, worker_id: UUID | str, /) -> Tendril:

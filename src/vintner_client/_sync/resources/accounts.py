@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from vintner_client.models import Account, AccountRole, Invitation, Membership, 
 COLUMNS = "id,account_id,email,role,invited_by,created_at,expires_at,accepted_at"
 
 Order = Literal["name", "-name", "created_at", "-created_at"]
+TimeOrder = Literal["created_at", "-created_at"]
 
 
 class SyncAccounts(SyncResource):
@@ -64,10 +66,23 @@ class SyncAccounts(SyncResource):
         """
         self._transport.rpc("delete_account", account_id=str(as_uuid(account_id)))
 
-    def members(self, account_id: UUID | str, /) -> SyncRows[Membership]:
-        """Who belongs to an account, by when they joined."""
-        filters = equals(account_id=as_uuid(account_id))
-        query = Query("accounts_memberships", filters, ("created_at", "user_id"))
+    def members(
+        self,
+        account_id: UUID | str,
+        /,
+        *,
+        role: AccountRole | Sequence[AccountRole] | None = None,
+        order: TimeOrder = "created_at",
+    ) -> SyncRows[Membership]:
+        """Who belongs to an account, by when they joined.
+
+        Args:
+            account_id: the account.
+            role: only those of this role, or of one of several.
+            order: by time; a minus before it puts the newest first.
+        """
+        filters = equals(account_id=as_uuid(account_id), role=role)
+        query = Query("accounts_memberships", filters, (order, "user_id"))
         return self._rows(Membership, query)
 
     def set_role(
@@ -129,12 +144,24 @@ class SyncAccounts(SyncResource):
         )
         return parse(NewInvitation, answer)
 
-    def invitations(self, account_id: UUID | str, /) -> SyncRows[Invitation]:
-        """Who was invited to an account, the oldest first. For admins; others see none."""
-        filters = equals(account_id=as_uuid(account_id))
-        return self._rows(
-            Invitation, Query("accounts_invitations", filters, ("created_at", "id"), COLUMNS)
-        )
+    def invitations(
+        self,
+        account_id: UUID | str,
+        /,
+        *,
+        email: str | None = None,
+        order: TimeOrder = "created_at",
+    ) -> SyncRows[Invitation]:
+        """Who was invited to an account, the oldest first. For admins; others see none.
+
+        Args:
+            account_id: the account.
+            email: only those for this e-mail address.
+            order: by time; a minus before it puts the newest first.
+        """
+        filters = equals(account_id=as_uuid(account_id), email=email)
+        query = Query("accounts_invitations", filters, (order, "id"), COLUMNS)
+        return self._rows(Invitation, query)
 
     def accept_invitation(self, *, token: str) -> Membership:
         """Joins the account that an invitation is for.

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
 from uuid import UUID
 
 from vintner_client._parsing import as_uuid
@@ -10,6 +12,8 @@ from vintner_client._query import Query, equals
 from vintner_client._sync.resources.base import SyncResource
 from vintner_client._sync.rows import SyncRows
 from vintner_client.models import AuditAction, AuditEntry
+
+Order = Literal["created_at", "-created_at"]
 
 
 class SyncAudit(SyncResource):
@@ -20,22 +24,26 @@ class SyncAudit(SyncResource):
         *,
         vine_id: UUID | str | None = None,
         account_id: UUID | str | None = None,
-        action: AuditAction | None = None,
-        newest_first: bool = False,
+        user_id: UUID | str | None = None,
+        action: AuditAction | Sequence[AuditAction] | None = None,
+        order: Order = "created_at",
     ) -> SyncRows[AuditEntry]:
         """What happened in the caller's accounts, the oldest first.
 
         Args:
             vine_id: only what happened to this vine and its components, deleted or not.
             account_id: only what happened in this account.
-            action: only this.
-            newest_first: the other way round.
+            user_id: only what this user did.
+            action: only this, or one of several.
+            order: by time; a minus before it puts the newest first.
         """
         filters = equals(
             vine_ref=vine_id and as_uuid(vine_id),
             account_id=account_id and as_uuid(account_id),
+            user_id=user_id and as_uuid(user_id),
             action=action,
         )
+        # numbered as they were written, so that no two are of the same time
         return self._rows(
-            AuditEntry, Query("vine_audit_log", filters, ("-seq" if newest_first else "seq",))
+            AuditEntry, Query("vine_audit_log", filters, (order.replace("created_at", "seq"),))
         )

@@ -22,7 +22,7 @@ class SyncTendrils(SyncResource):
     """`client.tendrils`."""
 
     def register(
-        self, *, name: str, mode: WorkerMode | str = WorkerMode.SELF_HOSTED
+        self, *, name: str, mode: WorkerMode = WorkerMode.SELF_HOSTED
     ) -> RegisteredTendril:
         """Makes a Tendril of the caller's; its token is shown this once.
 
@@ -33,7 +33,7 @@ class SyncTendrils(SyncResource):
         Raises:
             InvalidInput: the name is empty, or there is no such mode.
         """
-        answer = self._transport.rpc("register_tendril", name=name, mode=str(mode))
+        answer = self._transport.rpc("register_tendril", name=name, mode=mode)
         return parse(RegisteredTendril, answer)
 
     def rotate_token(self, worker_id: UUID | str, /) -> RegisteredTendril:
@@ -79,6 +79,7 @@ class SyncTendrils(SyncResource):
         self,
         *,
         name: str | None = None,
+        mode: WorkerMode | None = None,
         status: WorkerStatus | Sequence[WorkerStatus] | None = None,
         order: Order = "name",
     ) -> SyncRows[Tendril]:
@@ -86,10 +87,11 @@ class SyncTendrils(SyncResource):
 
         Args:
             name: only those of this name.
+            mode: only those of this mode.
             status: only those of this status, or of one of several.
             order: by what; a minus before it descends.
         """
-        filters = (*equals(name=name, status=status), ("removed_at", "is.null"))
+        filters = (*equals(name=name, mode=mode, status=status), ("removed_at", "is.null"))
         return self._rows(Tendril, Query("workers", filters, (order, "id"), COLUMNS))
 
     def get(self, worker_id: UUID | str, /) -> Tendril:

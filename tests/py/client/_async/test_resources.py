@@ -7,16 +7,21 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 
 from support._async.people import plant
 from vintner_client import AsyncVintner, errors
 from vintner_client.models import (
     AuditAction,
+    Cache,
+    CacheEngine,
+    Component,
     ComponentStatus,
     EnvironmentStage,
     JobStatus,
     JobType,
     Manifest,
+    Network,
     VineStatus,
     WaitingOn,
     WorkerMode,
@@ -196,7 +201,7 @@ async def test_tendrils_are_registered_and_listed(ann: AsyncVintner, bob: AsyncV
     with pytest.raises(errors.NotAllowed, match="cloud-hosted"):
         await ann.tendrils.register(name="x", mode=WorkerMode.CLOUD_HOSTED)
     with pytest.raises(errors.InvalidInput, match='"moon" is not a valid worker mode'):
-        await ann.tendrils.register(name="x", mode="moon")
+        await ann.tendrils.register(name="x", mode="moon")  # type: ignore[arg-type]
 
 
 async def test_the_audit_log_tells_what_happened(ann: AsyncVintner, bob: AsyncVintner) -> None:
@@ -400,3 +405,68 @@ async def test_a_tendril_is_renamed(ann: AsyncVintner, bob: AsyncVintner) -> Non
     assert (await ann.tendrils.get(made.worker_id)).name == "desk"
     with pytest.raises(errors.NotFound):
         await bob.tendrils.rename(made.worker_id, name="mine")
+
+
+async def test_components_are_listed_by_kind(ann: AsyncVintner) -> None:
+    caches = [{"name": "sessions", "engine": "valkey"}, {"name": "pages"}]
+    first = await plant(ann, caches=caches, databases=[{"name": "main"}])
+    second = await plant(ann, caches=[{"name": "pages"}])
+
+    found = await ann.vines.components_of(Cache).all()
+    assert [cache.name for cache in found] == ["pages", "pages", "sessions"]
+    assert found[-1].engine is CacheEngine.VALKEY
+    assert isinstance((await ann.vines.components(first.id)).databases[0].min_capacity, Decimal)
+    of_one = await ann.vines.components_of(Cache, vine_id=second.id).all()
+    assert [cache.vine_id for cache in of_one] == [second.id]
+    assert await ann.vines.components_of(Cache, name="sessions").take(5) == [found[-1]]
+    assert await ann.vines.components_of(Cache, status=ComponentStatus.ACTIVE).first() is None
+    networks = [network.vine_id async for network in ann.vines.components_of(Network)]
+    assert set(networks) == {first.id, second.id}
+    with pytest.raises(errors.InvalidInput, match="Component is no kind of component"):
+        ann.vines.components_of(Component)
+    with pytest.raises(errors.InvalidInput, match="name"):
+        await ann.vines.components_of(Network, name="x").all()
+
+
+async def test_a_vine_has_all_its_components_however_many(ann: AsyncVintner) -> None:
+    vine = await plant(ann)
+    rows = [{"vine_id": str(vine.id), "name": f"topic-{number:04}"} for number in range(1005)]
+    await ann.table("vine_topics").insert(rows).execute()
+    assert len((await ann.vines.components(vine.id)).topics) == 1005
+
+
+async def test_the_audit_log_is_filtered_and_ordered(ann: AsyncVintner) -> None:
+    vine = await plant(ann)
+    await ann.vines.plan(vine.id)
+    oldest_first = await ann.audit.list(vine_id=vine.id).all()
+    assert await ann.audit.list(vine_id=vine.id, order="-created_at").all() == oldest_first[::-1]
+    kinds = [AuditAction.CREATED, AuditAction.DELETED]
+    made = await ann.audit.list(action=kinds, user_id=ann.auth.user_id).all()
+    assert {entry.action for entry in made} == {AuditAction.CREATED}
+    assert await ann.audit.list(user_id=uuid4()).all() == []
+
+
+async def test_values_are_sent_as_json_has_them(ann: AsyncVintner) -> None:
+    vine = await plant(ann, databases=[{"name": "main", "max_capacity": Decimal("7.5")}])
+    assert (await ann.vines.components(vine.id)).databases[0].max_capacity == Decimal("7.5")
+    secret = {"role_arn": "arn", "secret_access_key": SecretStr("very-secret")}
+    made = await ann.identities.create(provider="aws", name="prod", credentials=secret)
+    revealed = await ann.identities.reveal_credentials(made.id)
+    assert revealed["secret_access_key"] == "very-secret"
+    for thing in (object(), float("nan"), {1j: 2}):
+        with pytest.raises(errors.InvalidInput, match="That cannot be sent"):
+            await ann.identities.update(made.id, credentials={"thing": thing})
+
+
+async def test_every_error_tells_all_of_it_in_one_line(ann: AsyncVintner) -> None:
+    vine = await plant(ann)
+    await ann.vines.harvest(vine.id)
+    with pytest.raises(errors.VineBusy) as raised:
+        await ann.vines.harvest(vine.id)
+    error = raised.value
+    assert (error.code, error.status) == ("vine_busy", 409)
+    assert error.message
+    assert error.hint
+    assert error.request_id
+    told = f"(code vine_busy, status 409, request {error.request_id})"
+    assert str(error) == f"{error.message} {error.hint} {told}"
