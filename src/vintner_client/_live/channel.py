@@ -16,11 +16,14 @@ from vintner_client.errors import (
     NotSignedIn,
     SchemaMissing,
     VintnerError,
+    WrongKey,
 )
 
 if TYPE_CHECKING:
     from vintner_client._live.socket import Socket
 
+REFUSALS = (NotAllowed, SchemaMissing)
+HOPELESS = (*REFUSALS, WrongKey)
 PATIENCE = 30.0
 """Seconds of failing after which it is DOWN."""
 REFUSED_PAUSE = 60.0
@@ -57,7 +60,6 @@ class Channel:
         self._watches = watches
         self._private = private
         self._changed = changed
-        self._refused = False
         self._failing_since: float | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -69,7 +71,7 @@ class Channel:
     def add(self, listener: Callable[[News], None]) -> None:
         """Tells one more what comes, and first how things are."""
         self.listeners.add(listener)
-        if self._refused:
+        if isinstance(self.error, REFUSALS):
             listener(Signal.REFUSED)
         elif self.state is LiveState.LIVE:
             listener(Signal.RESYNC)
@@ -90,7 +92,7 @@ class Channel:
         now = time.monotonic()
         if self._failing_since is None:
             self._failing_since = now
-        is_down = self._refused or now - self._failing_since >= PATIENCE
+        is_down = isinstance(error, HOPELESS) or now - self._failing_since >= PATIENCE
         self.error = error
         self.state = LiveState.DOWN if is_down else LiveState.HEALING
         self._changed()
@@ -108,8 +110,7 @@ class Channel:
                 # the token is the socket's: with another one, all channels go on
                 socket.lose(error)
                 return
-            except (NotAllowed, SchemaMissing) as error:
-                self._refused = True
+            except REFUSALS as error:
                 self._tell(Signal.REFUSED)
                 self.fail(error)
                 await asyncio.sleep(REFUSED_PAUSE)
@@ -120,7 +121,6 @@ class Channel:
 
     def _hear(self, news: News) -> None:
         if news is Signal.RESYNC:
-            self._refused = False
             self._failing_since = None
             self.error = None
             self.state = LiveState.LIVE

@@ -74,10 +74,12 @@ class Socket:
 
     Attributes:
         token: whom it speaks for.
+        has_served: whether any channel has stood on it.
     """
 
     def __init__(self, url: str, key: str) -> None:
         self.token: str | None = None
+        self.has_served = False
         self._client = AsyncRealtimeClient(
             f"{url}/realtime/v1", token=key, auto_reconnect=False, max_retries=1, hb_interval=NEVER
         )
@@ -182,6 +184,7 @@ class Socket:
 
         def on_system(payload: Any) -> None:
             if payload.extension == "postgres_changes":
+                self.has_served = True
                 hear(Signal.RESYNC)
                 if not stands.done():
                     stands.set_result(None)

@@ -1,53 +1,26 @@
-"""What one client is subscribed to, over one socket that heals itself."""
+"""What one client is subscribed to."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import logging
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn, Protocol, Self
-from uuid import UUID
+from typing import Self
 
 from vintner_client._live.changes import News, Signal, Watch
-from vintner_client._live.channel import REFUSED_PAUSE, Channel, as_known
+from vintner_client._live.channel import Channel
+from vintner_client._live.connection import Connection, TokenSource
 from vintner_client._live.state import LiveState
-from vintner_client._retries import pause
-from vintner_client.errors import (
-    ClientClosed,
-    ConnectionFailed,
-    NotSignedIn,
-    VintnerError,
-    WrongKey,
-)
+from vintner_client.errors import ClientClosed, VintnerError
 
-if TYPE_CHECKING:
-    from vintner_client._live.socket import Socket
-    from vintner_client._session import Session
-
-HEARTBEAT_INTERVAL = 20.0
-"""Seconds; with the patience for its answer, a dead connection is seen after 35 at most."""
-SHORTEST_INTERVAL = 1.0
-SLEPT = 30.0
-"""Seconds that a pause may be too long before the machine is thought to have been asleep."""
 MOST_WAITING = 256
 """News that wait for one subscriber."""
 
 StateListener = Callable[[LiveState, VintnerError | None], None]
 
 log = logging.getLogger(__name__)
-
-
-class TokenSource(Protocol):
-    """Who is asking, for the socket."""
-
-    @property
-    def session(self) -> Session | None: ...
-
-    async def access_token(self, fresh: bool = False) -> str | None: ...
 
 
 class Subscription:
@@ -130,11 +103,7 @@ class Subscriptions:
         self._tokens = tokens
         self._numbers = itertools.count(1)
         self._channels: dict[tuple[str | None, tuple[Watch, ...]], Channel] = {}
-        self._socket: Socket | None = None
-        self._user_id: UUID | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._failures = 0
-        self._refusals = 0
+        self._connection: Connection | None = None
         self._is_closed = False
 
     def subscribe(self, *watches: Watch, topic: str | None = None) -> Subscription:
@@ -161,8 +130,7 @@ class Subscriptions:
         self._is_closed = True
         channels = list(self._channels.values())
         self._channels.clear()
-        await asyncio.gather(*(channel.end() for channel in channels))
-        await self._stop()
+        await self._disconnect()
         self._changed()
         for channel in channels:
             for listener in list(channel.listeners):
@@ -178,8 +146,8 @@ class Subscriptions:
         """
         if self._is_closed:
             raise ClientClosed("The client is closed.", hint="Make a new one.")
-        if self._socket is not None and not self._is_same_user():
-            self._socket.lose(_other_user())
+        if self._connection is None:
+            self._connection = Connection(self._url, self._key, self._tokens)
         key = (topic, watches)
         channel = self._channels.get(key)
         if channel is None:
@@ -189,10 +157,7 @@ class Subscriptions:
                 private=topic is not None,
                 changed=self._changed,
             )
-            if self._socket is not None:
-                channel.begin(self._socket)
-            elif self._task is None:
-                self._task = asyncio.create_task(self._run(), name="vintner-live")
+            self._connection.add(channel)
             self._changed()
         channel.add(listener)
         return channel
@@ -203,97 +168,16 @@ class Subscriptions:
         if channel.listeners or channel not in self._channels.values():
             return
         self._channels = {k: each for k, each in self._channels.items() if each is not channel}
-        await channel.end()
+        if self._connection is not None:
+            await self._connection.remove(channel)
         if not self._channels:
-            await self._stop()
+            await self._disconnect()
         self._changed()
 
-    async def _stop(self) -> None:
-        task, self._task, self._socket = self._task, None, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def _run(self) -> None:
-        """Keeps a socket open, a new one whenever one breaks."""
-        # realtime takes long to import
-        from vintner_client._live.socket import Socket
-
-        while True:
-            socket = Socket(self._url, self._key)
-            try:
-                token = await self._token(fresh=self._refusals > 0)
-                session = self._tokens.session
-                self._user_id = None if session is None else session.user_id
-                await socket.open(token)
-                self._socket = socket
-                for channel in self._channels.values():
-                    channel.begin(socket)
-                await self._keep(socket)
-            except Exception as failure:
-                await self._lose(socket, as_known(failure))
-            finally:
-                await socket.close()
-            await asyncio.sleep(self._pause())
-
-    async def _lose(self, socket: Socket, error: VintnerError) -> None:
-        socket.lose(error)
-        is_refusal = self._socket is socket and isinstance(error, NotSignedIn)
-        self._refusals += is_refusal
-        self._failures += 1
-        self._socket = None
-        channels = list(self._channels.values())
-        await asyncio.gather(*(channel.end() for channel in channels))
-        for channel in channels:
-            channel.fail(error)
-
-    def _pause(self) -> float:
-        """Seconds until the next try: a token is renewed once, and then as good as refused."""
-        is_refused = self._refusals > 1 or isinstance(self.error, WrongKey)
-        return REFUSED_PAUSE if is_refused else pause(self._failures)
-
-    async def _keep(self, socket: Socket) -> NoReturn:
-        """Keeps a socket alive, and its token valid.
-
-        Raises:
-            VintnerError: it is lost.
-        """
-        while True:
-            wait = self._until_renewal()
-            before = time.time()
-            await socket.wait(wait)
-            # what a socket missed meanwhile, it does not know; the clock goes on in sleep
-            if abs(time.time() - before - wait) > SLEPT:
-                raise ConnectionFailed("This process was asleep.")
-            try:
-                token = await self._token(fresh=False)
-            except NotSignedIn:
-                raise
-            except VintnerError as error:
-                log.debug("the socket's token is not renewed yet: %s", error)
-            else:
-                if not self._is_same_user():
-                    raise _other_user()
-                if token != socket.token:
-                    await socket.renew(token)
-            await socket.beat()
-
-    def _until_renewal(self) -> float:
-        session = self._tokens.session
-        if session is None:
-            return SHORTEST_INTERVAL
-        left = (session.stale_at - datetime.now(UTC)).total_seconds()
-        return min(max(left, SHORTEST_INTERVAL), HEARTBEAT_INTERVAL)
-
-    async def _token(self, *, fresh: bool) -> str:
-        token = await self._tokens.access_token(fresh)
-        if token is None:
-            raise NotSignedIn("Live data needs a signed-in user.", hint="Sign in.")
-        return token
-
-    def _is_same_user(self) -> bool:
-        session = self._tokens.session
-        return session is not None and session.user_id == self._user_id
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
 
     def _changed(self) -> None:
         """Tells how things are, if that is news."""
@@ -301,8 +185,6 @@ class Subscriptions:
         worst = max(self._channels.values(), key=lambda channel: channel.rank, default=None)
         self.state = LiveState.CLOSED if worst is None else worst.state
         self.error = None if worst is None else worst.error
-        if any(channel.state is LiveState.LIVE for channel in self._channels.values()):
-            self._failures = self._refusals = 0
         if (self.state, self.error) == before:
             return
         if self.state is LiveState.DOWN and before[0] is not LiveState.DOWN:
@@ -312,7 +194,3 @@ class Subscriptions:
                 listener(self.state, self.error)
             except Exception:
                 log.exception("a listener to the state of live data failed")
-
-
-def _other_user() -> VintnerError:
-    return ConnectionFailed("The socket speaks for a user who has signed out.")

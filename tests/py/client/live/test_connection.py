@@ -16,7 +16,7 @@ from support.following import Reader, Writer
 from support.proxy import Proxy
 from support.waiting import until
 from vintner_client import AsyncVintner, LiveState, VintnerError, errors
-from vintner_client._live import channel, socket, subscriptions
+from vintner_client._live import channel, connection, socket, subscriptions
 from vintner_client._live.changes import Change, Signal, Watch
 from vintner_client._live.subscriptions import Subscription
 from vintner_client._retries import FIRST_PAUSE
@@ -158,17 +158,17 @@ async def test_a_dead_connection_is_seen_and_replaced(
     far: AsyncVintner, proxy: Proxy, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worst = (
-        subscriptions.HEARTBEAT_INTERVAL
+        connection.HEARTBEAT_INTERVAL
         + socket.HEARTBEAT_TIMEOUT
         + socket.CLOSE_TIMEOUT
         + FIRST_PAUSE
     )
     assert worst < 60
-    monkeypatch.setattr(subscriptions, "HEARTBEAT_INTERVAL", 1.0)
+    monkeypatch.setattr(connection, "HEARTBEAT_INTERVAL", 1.0)
     monkeypatch.setattr(socket, "HEARTBEAT_TIMEOUT", 2.0)
     reader = Reader(far, writer.job)
     await is_live(far)
-    (dead,) = [connection for connection in proxy.connections if connection.is_live]
+    (dead,) = [each for each in proxy.connections if each.is_live]
     dead.blackhole()
     await until(lambda: far.live.state is LiveState.HEALING)
     assert "does not answer" in str(far.live.error)
@@ -183,7 +183,7 @@ async def test_a_dead_connection_is_seen_and_replaced(
 async def test_a_quiet_connection_lives_on(
     far: AsyncVintner, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscriptions, "HEARTBEAT_INTERVAL", 0.2)
+    monkeypatch.setattr(connection, "HEARTBEAT_INTERVAL", 0.2)
     vine = await plant(far)
     async with far.live._subscriptions.subscribe(ANYTHING) as vines:
         await is_live(far)
@@ -197,8 +197,8 @@ async def test_a_quiet_connection_lives_on(
 async def test_a_process_that_slept_connects_anew(
     far: AsyncVintner, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscriptions, "HEARTBEAT_INTERVAL", 1.0)
-    monkeypatch.setattr(subscriptions, "SLEPT", 1.0)
+    monkeypatch.setattr(connection, "HEARTBEAT_INTERVAL", 1.0)
+    monkeypatch.setattr(connection, "SLEPT", 1.0)
     async with far.live._subscriptions.subscribe(ANYTHING) as vines:
         assert await next_signal(vines) is Signal.RESYNC
 
@@ -309,3 +309,26 @@ async def test_a_closed_client_subscribes_to_nothing(far: AsyncVintner) -> None:
         assert await vines.next(0) is Signal.RESYNC
     with pytest.raises(errors.ClientClosed):
         await far.live._subscriptions.subscribe(ANYTHING).__aenter__()
+
+
+async def test_a_topic_is_joined_anew_at_once(
+    far: AsyncVintner, proxy: Proxy, writer: Writer
+) -> None:
+    """The server's last word on the channel before is not taken for one on the new."""
+    topic = f"job:{writer.job.id}"
+    async with far.live._subscriptions.subscribe(ANYTHING):
+        await is_live(far)
+        states = watch_states(far)
+        for _ in range(10):
+            async with far.live._subscriptions.subscribe(ANYTHING, topic=topic) as log:
+                assert await next_signal(log) is Signal.RESYNC
+        async with far.live._subscriptions.subscribe(ANYTHING, topic=topic) as log:
+            assert await next_signal(log) is Signal.RESYNC
+            await asyncio.sleep(1)
+            assert await log.next(0) is None
+    assert {state for state, _ in states} == {
+        LiveState.CONNECTING,
+        LiveState.LIVE,
+        LiveState.CLOSED,
+    }
+    assert proxy.live_opened == 1
