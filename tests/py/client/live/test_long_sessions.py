@@ -156,9 +156,9 @@ async def sleep_and_wake(start: Start, writer: Writer, *, is_sync: bool, seconds
         await writer.write(3)
         await follower.has(3)
         follower.process.send_signal(signal.SIGSTOP)
-        await writer.write(100)
+        await writer.write(10)
         await asyncio.sleep(seconds)
-        await writer.write(100)
+        await writer.write(10)
         follower.process.send_signal(signal.SIGCONT)
         await follower.has(writer.seq)
         await writer.write()
@@ -215,3 +215,20 @@ async def test_a_server_is_gone_for_twenty_seconds(
     start: Start, server: ApiServer, proxy: Proxy, writer: Writer
 ) -> None:
     await restart(start, server, proxy, writer, seconds=20)
+
+
+@pytest.mark.soak
+async def test_a_dead_connection_is_seen_within_a_minute(
+    start: Start, proxy: Proxy, writer: Writer
+) -> None:
+    async with start(is_sync=False) as follower:
+        await writer.write()
+        await follower.has(1)
+        await until(lambda: proxy.live_connections == 1)
+        await asyncio.sleep(5)
+        for connection in proxy.connections:
+            if connection.is_live:
+                connection.blackhole()
+        await until(lambda: proxy.live_opened == 2, 60)
+        await writer.end()
+        assert await follower.text() == writer.text
