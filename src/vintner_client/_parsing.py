@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, time
 from decimal import Decimal
 from functools import cache
@@ -70,6 +70,11 @@ def as_uuid(value: UUID | str) -> UUID:
         return UUID(value)
     except ValueError as error:
         raise InvalidInput(f'"{value}" is not an id.') from error
+
+
+def as_uuids(value: UUID | str | Sequence[UUID | str]) -> UUID | list[UUID]:
+    """One id that a caller gave, or several; see `as_uuid`."""
+    return as_uuid(value) if isinstance(value, UUID | str) else [as_uuid(each) for each in value]
 
 
 def from_json(content: bytes) -> Any:

@@ -84,10 +84,9 @@ class AsyncVintner:
         self._max_retries = max_retries
         self._owns = True
         http = self._http_client(None)
-        self.auth = AsyncAuth(
-            self._url, self._key, http, storage or MemoryStorage(), session, tendril_token
-        )
-        self.live = AsyncLive(self._url, self._key, self.auth)
+        storage = storage or MemoryStorage()
+        self.auth = AsyncAuth(self._url, self._key, http, storage, session, tendril_token)
+        self.live = AsyncLive(self, self._key, storage)
         self._use(http)
 
     def _http_client(self, lender: AsyncHttpClient | None) -> AsyncHttpClient:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Gene
 from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
-from vintner_client.errors import ClientClosed
+from vintner_client.errors import ClientClosed, InvalidInput
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,7 +31,14 @@ class LoopThread:
 
         Raises:
             ClientClosed: the client is closed.
+            InvalidInput: this is the thread itself, which would wait for itself.
         """
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise InvalidInput(
+                "A callback of live data waits for the thread that it runs in.",
+                hint="Leave the call to another thread.",
+            )
         try:
             loop = self._running_loop()
         except ClientClosed:

@@ -85,10 +85,9 @@ class Vintner:
         self._max_retries = max_retries
         self._owns = True
         http = self._http_client(None)
-        self.auth = SyncAuth(
-            self._url, self._key, http, storage or MemoryStorage(), session, tendril_token
-        )
-        self.live = SyncLive(self._url, self._key, self.auth)
+        storage = storage or MemoryStorage()
+        self.auth = SyncAuth(self._url, self._key, http, storage, session, tendril_token)
+        self.live = SyncLive(self, self._key, storage)
         self._use(http)
 
     def _http_client(self, lender: SyncHttpClient | None) -> SyncHttpClient:

@@ -33,6 +33,11 @@ from vintner_client.models.components import (
     Secret,
     Topic,
 )
+from vintner_client.models.filters import (
+    JobFilter,
+    TendrilFilter,
+    VineyardFilter,
+)
 from vintner_client.models.jobs import (
     ContextJob,
     ContextVine,
@@ -53,6 +58,7 @@ from vintner_client.models.vines import (
     StateVersion,
     Vine,
     Vineyard,
+    VineyardWithVines,
 )
 from vintner_client.models.vocabulary import (
     AccountRole,
@@ -96,6 +102,7 @@ __all__ = [
     "Invitation",
     "Job",
     "JobContext",
+    "JobFilter",
     "JobStatus",
     "JobType",
     "LogChunk",
@@ -119,10 +126,13 @@ __all__ = [
     "StateVersion",
     "StreamType",
     "Tendril",
+    "TendrilFilter",
     "Topic",
     "Vine",
     "VineStatus",
     "Vineyard",
+    "VineyardFilter",
+    "VineyardWithVines",
     "WaitingOn",
     "WorkerMode",
     "WorkerStatus",

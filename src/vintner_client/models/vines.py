@@ -62,6 +62,12 @@ class Vine(Record):
         return f"{self.project_name}/{self.environment_stage}"
 
 
+class VineyardWithVines(Vineyard):
+    """A vineyard with its vines, as live stores show it: the oldest vine first."""
+
+    vines: tuple[Vine, ...]
+
+
 class Manifest(BaseModel):
     """A vine with its components, as it is planted. What is unset takes the database's default.
 

@@ -12,7 +12,7 @@ from vintner_client._async.resources.base import AsyncResource
 from vintner_client._async.rows import AsyncRows
 from vintner_client._async.transport import new_idempotency_key
 from vintner_client._concurrency import async_together
-from vintner_client._parsing import as_uuid, parse
+from vintner_client._parsing import as_uuid, as_uuids, parse
 from vintner_client._query import Query, equals
 from vintner_client.errors import InvalidInput
 from vintner_client.models import (
@@ -90,7 +90,7 @@ class AsyncVines(AsyncResource):
     def list(
         self,
         *,
-        vineyard_id: UUID | str | None = None,
+        vineyard_id: UUID | str | Sequence[UUID | str] | None = None,
         project_name: str | None = None,
         environment_stage: EnvironmentStage | Sequence[EnvironmentStage] | None = None,
         status: VineStatus | Sequence[VineStatus] | None = None,
@@ -99,14 +99,14 @@ class AsyncVines(AsyncResource):
         """The vines of all the caller's vineyards.
 
         Args:
-            vineyard_id: only those of this vineyard.
+            vineyard_id: only those of this vineyard, or of one of several.
             project_name: only those of this project: one a stage or more.
             environment_stage: only those of this stage, or of one of several.
             status: only those of this status, or of one of several.
             order: by what, and then by stage; a minus before it descends.
         """
         filters = equals(
-            vineyard_id=vineyard_id and as_uuid(vineyard_id),
+            vineyard_id=vineyard_id and as_uuids(vineyard_id),
             project_name=project_name,
             environment_stage=environment_stage,
             status=status,

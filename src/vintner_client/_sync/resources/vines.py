@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from vintner_client._concurrency import sync_together
-from vintner_client._parsing import as_uuid, parse
+from vintner_client._parsing import as_uuid, as_uuids, parse
 from vintner_client._query import Query, equals
 from vintner_client._sync.resources.base import SyncResource
 from vintner_client._sync.rows import SyncRows
@@ -91,7 +91,7 @@ class SyncVines(SyncResource):
     def list(
         self,
         *,
-        vineyard_id: UUID | str | None = None,
+        vineyard_id: UUID | str | Sequence[UUID | str] | None = None,
         project_name: str | None = None,
         environment_stage: EnvironmentStage | Sequence[EnvironmentStage] | None = None,
         status: VineStatus | Sequence[VineStatus] | None = None,
@@ -100,14 +100,14 @@ class SyncVines(SyncResource):
         """The vines of all the caller's vineyards.
 
         Args:
-            vineyard_id: only those of this vineyard.
+            vineyard_id: only those of this vineyard, or of one of several.
             project_name: only those of this project: one a stage or more.
             environment_stage: only those of this stage, or of one of several.
             status: only those of this status, or of one of several.
             order: by what, and then by stage; a minus before it descends.
         """
         filters = equals(
-            vineyard_id=vineyard_id and as_uuid(vineyard_id),
+            vineyard_id=vineyard_id and as_uuids(vineyard_id),
             project_name=project_name,
             environment_stage=environment_stage,
             status=status,
