@@ -34,7 +34,7 @@ class VintnerError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self.code = code or re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+        self.code: str = code or re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
         self.status = status
         self.request_id = request_id
 

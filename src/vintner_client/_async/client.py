@@ -85,8 +85,10 @@ class AsyncVintner:
         self._owns = True
         http = self._http_client(None)
         storage = storage or MemoryStorage()
-        self.auth = AsyncAuth(self._url, self._key, http, storage, session, tendril_token)
-        self.live = AsyncLive(self, self._key, storage)
+        self.auth: AsyncAuth = AsyncAuth(
+            self._url, self._key, http, storage, session, tendril_token
+        )
+        self.live: AsyncLive = AsyncLive(self, self._key, storage)
         self._use(http)
 
     def _http_client(self, lender: AsyncHttpClient | None) -> AsyncHttpClient:
@@ -102,14 +104,14 @@ class AsyncVintner:
         http.auth = AsyncBearerAuth(self.auth.access_token)
         transport = AsyncTransport(self._url, self._key, http)
         self._transport = transport
-        self.accounts = AsyncAccounts(transport)
-        self.vineyards = AsyncVineyards(transport)
-        self.identities = AsyncIdentities(transport)
-        self.vines = AsyncVines(transport)
-        self.jobs = AsyncJobs(transport, self.live)
-        self.tendrils = AsyncTendrils(transport)
-        self.audit = AsyncAudit(transport)
-        self.lease = AsyncLease(transport, self.auth)
+        self.accounts: AsyncAccounts = AsyncAccounts(transport)
+        self.vineyards: AsyncVineyards = AsyncVineyards(transport)
+        self.identities: AsyncIdentities = AsyncIdentities(transport)
+        self.vines: AsyncVines = AsyncVines(transport)
+        self.jobs: AsyncJobs = AsyncJobs(transport, self.live)
+        self.tendrils: AsyncTendrils = AsyncTendrils(transport)
+        self.audit: AsyncAudit = AsyncAudit(transport)
+        self.lease: AsyncLease = AsyncLease(transport, self.auth)
 
     def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
         """This client with other options: the same session and connections, which stay this one's.

@@ -86,8 +86,8 @@ class Vintner:
         self._owns = True
         http = self._http_client(None)
         storage = storage or MemoryStorage()
-        self.auth = SyncAuth(self._url, self._key, http, storage, session, tendril_token)
-        self.live = SyncLive(self, self._key, storage)
+        self.auth: SyncAuth = SyncAuth(self._url, self._key, http, storage, session, tendril_token)
+        self.live: SyncLive = SyncLive(self, self._key, storage)
         self._use(http)
 
     def _http_client(self, lender: SyncHttpClient | None) -> SyncHttpClient:
@@ -103,14 +103,14 @@ class Vintner:
         http.auth = SyncBearerAuth(self.auth.access_token)
         transport = SyncTransport(self._url, self._key, http)
         self._transport = transport
-        self.accounts = SyncAccounts(transport)
-        self.vineyards = SyncVineyards(transport)
-        self.identities = SyncIdentities(transport)
-        self.vines = SyncVines(transport)
-        self.jobs = SyncJobs(transport, self.live)
-        self.tendrils = SyncTendrils(transport)
-        self.audit = SyncAudit(transport)
-        self.lease = SyncLease(transport, self.auth)
+        self.accounts: SyncAccounts = SyncAccounts(transport)
+        self.vineyards: SyncVineyards = SyncVineyards(transport)
+        self.identities: SyncIdentities = SyncIdentities(transport)
+        self.vines: SyncVines = SyncVines(transport)
+        self.jobs: SyncJobs = SyncJobs(transport, self.live)
+        self.tendrils: SyncTendrils = SyncTendrils(transport)
+        self.audit: SyncAudit = SyncAudit(transport)
+        self.lease: SyncLease = SyncLease(transport, self.auth)
 
     def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
         """This client with other options: the same session and connections, which stay this one's.
