@@ -166,6 +166,10 @@ class CloudIdentityInUse(Conflict):
     """A vine runs, or ran, in the cloud identity: it stays."""
 
 
+class CloudIdentityBusy(Conflict):
+    """A job of the cloud identity has not ended."""
+
+
 class IdempotencyKeyReused(Conflict):
     """The idempotency key stands for another request."""
 
@@ -188,6 +192,10 @@ class ApprovalNotWanted(Conflict):
 
 class ApprovalNeedsAnother(NotAllowed):
     """Who asked for a job or planned it does not approve it."""
+
+
+class ApprovalWithdrawn(Conflict):
+    """Who approved the job is no admin any more, so it does not start."""
 
 
 class ApproverMissing(Conflict):
@@ -252,12 +260,14 @@ BY_CODE: dict[str, type[VintnerError]] = {
     "destroy_protected": DestroyProtected,
     "cloud_identity_missing": CloudIdentityMissing,
     "cloud_identity_in_use": CloudIdentityInUse,
+    "cloud_identity_busy": CloudIdentityBusy,
     "idempotency_key_reused": IdempotencyKeyReused,
     "job_ended": JobEnded,
     "job_not_retryable": JobNotRetryable,
     "job_not_forceable": JobNotForceable,
     "approval_not_wanted": ApprovalNotWanted,
     "approval_needs_another": ApprovalNeedsAnother,
+    "approval_withdrawn": ApprovalWithdrawn,
     "approver_missing": ApproverMissing,
     "plan_required": PlanRequired,
     "plan_unusable": PlanUnusable,

@@ -253,18 +253,28 @@ after update of email on auth.users
 for each row when (new.email is distinct from old.email)
 execute function private.tg_auth_users__keep_email();
 
-create function private.drop_account(p_account_id uuid)
+create function private.lock_possessions(p_account_id uuid)
 returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  -- jobs, then vines, and only then the account: whoever queues a job locks them so
   perform from public.provision_jobs as j
   where j.account_id = p_account_id and j.status in ('QUEUED', 'CLAIMED', 'PROCESSING')
   for update;
   perform from public.vines as v
   where v.account_id = p_account_id
   for update;
+end;
+$$;
+comment on function private.lock_possessions is
+  'Jobs, then vines, and only then what they belong to: who queues or ends a job locks them so. For whoever deletes an account.';
+
+create function private.drop_account(p_account_id uuid)
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  perform private.lock_possessions(p_account_id);
   delete from public.accounts where id = p_account_id;
 end;
 $$;
@@ -280,7 +290,7 @@ declare
 begin
   for v_account_id in
     select a.id from public.accounts as a
-    where a.personal_user_id is null
+    where a.personal_user_id is distinct from old.id
       and a.id in (select m.account_id from public.accounts_memberships as m where m.user_id = old.id)
     order by a.id
     for no key update
@@ -303,6 +313,7 @@ begin
     end if;
     delete from public.accounts_memberships where account_id = v_account_id and user_id = old.id;
   end loop;
+  perform private.lock_possessions(a.id) from public.accounts as a where a.personal_user_id = old.id;
   return old;
 end;
 $$;

@@ -145,7 +145,8 @@ alter table public.provider_tokens enable row level security;
 create policy provider_tokens_select on public.provider_tokens for select to authenticated
 using (user_id = (select private.current_user_id()));
 create policy provider_tokens_insert on public.provider_tokens for insert to authenticated
-with check (user_id = (select private.current_user_id()));
+with check (user_id = (select private.current_user_id()) and (select private.personal_account_id()) is not null);
+comment on policy provider_tokens_insert on public.provider_tokens is 'People have tokens; a Tendril, who has no account, has none.';
 create policy provider_tokens_update on public.provider_tokens for update to authenticated
 using (user_id = (select private.current_user_id()));
 create policy provider_tokens_delete on public.provider_tokens for delete to authenticated

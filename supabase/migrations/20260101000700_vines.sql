@@ -81,7 +81,8 @@ create function private.vine_label(p_vine public.vines)
 returns text
 language sql immutable set search_path = ''
 as $$ select p_vine.project_name || '/' || p_vine.environment_stage::text $$;
-comment on function private.vine_label is 'A vine''s name for people: project/stage. For messages.';
+comment on function private.vine_label is 'A vine''s name for people: project/stage. For messages, and for apply_manifest.';
+grant execute on function private.vine_label to authenticated;
 
 create function private.tg_vines__guard()
 returns trigger

@@ -73,7 +73,8 @@ as $$
     and not (f.key = 'network_id' and (p_row ->> 'provision_network')::boolean);
 $$;
 comment on function private.client_config is
-  'What a client wrote of a component. For the job context, and to tell what has changed since a DEPLOY.';
+  'What a client wrote of a component. For the job context, for apply_manifest, and to tell what has changed since a DEPLOY.';
+grant execute on function private.client_config to authenticated;
 
 create table private.deployed_configs (
   component_id uuid primary key,

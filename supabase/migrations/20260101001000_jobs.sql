@@ -32,7 +32,7 @@ create table public.provision_jobs (
   id uuid primary key default gen_random_uuid(),
   account_id uuid not null references public.accounts (id) on delete cascade,
   user_id uuid references auth.users (id) on delete set null,
-  vineyard_id uuid references public.vineyards (id) on delete cascade,
+  vineyard_id uuid references public.vineyards (id) on delete set null,
   vine_id uuid references public.vines (id) on delete cascade,
   cloud_identity_id uuid references public.cloud_identities (id) on delete set null,
   job_type text not null references public.job_types (job_type),
@@ -62,6 +62,8 @@ create table public.provision_jobs (
 comment on table public.provision_jobs is 'One unit of work for a Tendril.';
 comment on column public.provision_jobs.account_id is 'Whose job it is: copied from its vineyard, so that policies and claims need no join.';
 comment on column public.provision_jobs.user_id is 'Who asked for it.';
+comment on column public.provision_jobs.vineyard_id is
+  'Where its vine stood when it was asked for. A job goes with its vine; a vineyard alone takes none along.';
 comment on column public.provision_jobs.worker_id is 'The Tendril that holds or held it.';
 comment on column public.provision_jobs.attempt is 'Counts claims; part of the fence that every report must show.';
 comment on column public.provision_jobs.execution_metadata is 'Terraform outputs, plan summary, cost and timing.';
@@ -181,6 +183,28 @@ comment on function private.tg_vines__lock_jobs is
 create trigger lock_jobs
 before delete on public.vines
 for each row execute function private.tg_vines__lock_jobs();
+
+create function private.tg_cloud_identities__guard_jobs()
+returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+  -- with its account everything goes; else what runs or waits would be left without credentials, and to wait
+  -- for the end of a test, which says whether the identity is verified, would be against the order of locks
+  if exists (select from public.accounts where id = old.account_id) then
+    perform private.raise_error('cloud_identity_busy', old.name, j.job_type)
+    from public.provision_jobs as j
+    where j.cloud_identity_id = old.id and j.status in ('QUEUED', 'CLAIMED', 'PROCESSING')
+    limit 1;
+  end if;
+  return old;
+end;
+$$;
+comment on function private.tg_cloud_identities__guard_jobs is 'An identity stays while a job of it has not ended.';
+
+create trigger guard_jobs
+before delete on public.cloud_identities
+for each row execute function private.tg_cloud_identities__guard_jobs();
 
 create function private.move_components(
   p_vine_id uuid, p_from public.component_status[], p_to public.component_status

@@ -45,14 +45,17 @@ declare
   v_job public.provision_jobs;
 begin
   perform private.check_session();
-  perform private.sweep();
   select * into v_worker from public.workers
   where id = p_worker_id and id = private.current_user_id() and removed_at is null;
   if not found then
     perform private.raise_error('not_allowed', 'claim jobs: a Tendril does so, for itself');
   elsif v_worker.status <> 'ONLINE' then
     perform private.raise_error('worker_unavailable', v_worker.name, v_worker.status::text);
+  elsif v_worker.last_heartbeat < now() - private.lease_duration() then
+    -- others may be finding it lost this moment, as it may be finding them: two such claims would wait for each other
+    perform private.raise_error('worker_unavailable', v_worker.name, 'unheard of');
   end if;
+  perform private.sweep();
   -- by their first jobs, so that age and priority count across accounts
   for v_account_id in
     select s.account_id
@@ -116,6 +119,9 @@ declare
 begin
   if v_job.status = 'PROCESSING' then
     return v_job;
+  end if;
+  if v_job.approval_required and v_job.approved_at is null then
+    perform private.raise_error('approval_withdrawn', v_job.id::text);
   end if;
   -- a PLAN that waited behind a DESTROY would plan to make everything anew
   perform private.raise_error('vine_destroyed', private.vine_label(v)) from public.vines as v

@@ -145,7 +145,8 @@ declare
 begin
   perform private.sweep();
   select c.account_id into v_account_id from public.cloud_identities as c
-  where c.id = p_cloud_identity_id and c.account_id = any (array(select private.account_ids('viewer')));
+  where c.id = p_cloud_identity_id and c.account_id = any (array(select private.account_ids('viewer')))
+  for key share;
   if not found then
     perform private.raise_error('not_found', 'cloud identity', p_cloud_identity_id::text);
   end if;
@@ -267,8 +268,10 @@ begin
   if p_force then
     perform private.require_role(v_job.account_id, 'admin', 'end a job by force');
   end if;
-  select * into strict v_job from public.provision_jobs where id = p_job_id for update;
-  if v_job.status in ('QUEUED', 'CLAIMED') then
+  select * into v_job from public.provision_jobs where id = p_job_id for update;
+  if not found then
+    perform private.raise_error('not_found', 'job', p_job_id::text);
+  elsif v_job.status in ('QUEUED', 'CLAIMED') then
     update public.provision_jobs set status = 'CANCELLED', completed_at = now(), cancel_requested_at = now()
     where id = p_job_id returning * into v_job;
     perform private.settle_vine(v_job, 'CANCELLED');

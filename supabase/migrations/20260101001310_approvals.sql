@@ -1,6 +1,7 @@
 -- Approvals: in a vineyard that asks for it, a DEPLOY or DESTROY of a production vine waits until an admin
 -- who neither asked for it nor planned it has approved it. A DEPLOY names its PLAN, so that what is
 -- approved is what is applied. The rule at the time of asking counts: a job keeps what it was queued under.
+-- The approver counts until the job starts: an approval is withdrawn with the role that it was given in.
 
 create function private.audit_job(p_job public.provision_jobs, p_changes jsonb)
 returns void
@@ -43,9 +44,13 @@ as $$
 declare
   v_job public.provision_jobs := private.visible_job(p_job_id);
 begin
+  -- as who changes its members does: an admin who is just being removed approves nothing any more
+  perform from public.accounts where id = v_job.account_id for share;
   perform private.require_role(v_job.account_id, 'admin', p_doing);
-  select * into strict v_job from public.provision_jobs where id = p_job_id for update;
-  if v_job.status <> 'QUEUED' or not v_job.approval_required or v_job.approved_at is not null then
+  select * into v_job from public.provision_jobs where id = p_job_id for update;
+  if not found then
+    perform private.raise_error('not_found', 'job', p_job_id::text);
+  elsif v_job.status <> 'QUEUED' or not v_job.approval_required or v_job.approved_at is not null then
     perform private.raise_error('approval_not_wanted', p_job_id::text);
   end if;
   return v_job;
@@ -85,6 +90,43 @@ comment on function public.approve_job is
   'Lets a job that waits for an approval run; refused once its saved plan is of no use. For admins who neither asked for '
   'the job nor for its PLAN.';
 grant execute on function public.approve_job to authenticated;
+
+create function private.tg_accounts_memberships__withdraw_approvals()
+returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+declare
+  v_job public.provision_jobs;
+begin
+  -- an account that goes takes its jobs along
+  if not exists (select from public.accounts as a where a.id = old.account_id) then
+    return null;
+  end if;
+  for v_job in
+    select * from public.provision_jobs as j
+    where j.approved_by = old.user_id and j.account_id = old.account_id and j.status in ('QUEUED', 'CLAIMED')
+    order by j.vine_id
+    for update
+  loop
+    update public.provision_jobs set approved_by = null, approved_at = null where id = v_job.id;
+    perform private.audit_job(v_job, jsonb_build_object('approved_by', jsonb_build_object('before', v_job.approved_by)));
+  end loop;
+  return null;
+end;
+$$;
+comment on function private.tg_accounts_memberships__withdraw_approvals is
+  'What one who is no admin any more has approved waits for an approval again, unless it has started: one that is claimed '
+  'does not start.';
+
+create trigger withdraw_approvals_left
+after delete on public.accounts_memberships
+for each row when (old.role >= 'admin')
+execute function private.tg_accounts_memberships__withdraw_approvals();
+
+create trigger withdraw_approvals_changed
+after update on public.accounts_memberships
+for each row when (old.role >= 'admin' and (new.role < 'admin' or new.account_id <> old.account_id))
+execute function private.tg_accounts_memberships__withdraw_approvals();
 
 create function private.reject_job(p_job_id uuid, p_reason text)
 returns public.provision_jobs

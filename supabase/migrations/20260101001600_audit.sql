@@ -54,6 +54,7 @@ as $$
     and coalesce(nullif(p_before -> k.key, 'null'), nullif(p_after -> k.key, 'null')) is not null;
 $$;
 comment on function private.row_diff is 'The changed columns of a row, before and after. For the audit trigger and apply_manifest.';
+grant execute on function private.row_diff to authenticated;
 
 create function private.write_audit(
   p_account_id uuid,

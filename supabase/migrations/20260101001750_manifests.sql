@@ -24,7 +24,7 @@ end;
 $$;
 comment on function private.component_defaults is
   'What each column of a component is that a manifest leaves out. For apply_manifest.';
-grant execute on function private.component_defaults, private.client_config, private.row_diff to authenticated;
+grant execute on function private.component_defaults to authenticated;
 
 create function private.change_row(p_path text, p_table regclass, p_id uuid, p_wanted jsonb, p_changes jsonb)
 returns void
@@ -150,7 +150,7 @@ end;
 $$;
 comment on function private.apply_vines is
   'Brings a vineyard''s vines to what a manifest describes, as the caller; gives the difference. For apply_manifest.';
-grant execute on function private.apply_vines, private.vine_label to authenticated;
+grant execute on function private.apply_vines to authenticated;
 
 create function private.apply_vineyard(p_manifest jsonb)
 returns table (action text, entry jsonb)

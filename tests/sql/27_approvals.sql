@@ -1,6 +1,6 @@
 -- Approvals: which jobs wait for one, who gives it, and what becomes of a job that is refused.
 begin;
-select plan(37);
+select plan(53);
 
 create temporary table t on commit drop as
 select o.id as owner, tests.sign_up('planner') as planner, tests.sign_up('admin') as admin, tests.sign_up('operator') as operator,
@@ -79,6 +79,35 @@ select is(pg_temp.vine_status(), 'DRAFT', 'and the vine is as it was');
 
 select is(pg_temp.deploy('admin'), 'QUEUED', 'an admin asks');
 select is(pg_temp.say('admin', 'select public.approve_job(job) from t'), 'approval_needs_another', 'and does not approve the own job');
+
+--------------------------------------------------------------------------------------------------
+-- An approver who is none any more
+--------------------------------------------------------------------------------------------------
+
+create function pg_temp.make(p_who text, p_role text) returns text language sql as $$
+  select pg_temp.say('owner', format('select (public.set_member_role(a.id, %s, %L)).role from t join public.accounts as a on a.personal_user_id = t.owner', p_who, p_role)) $$;
+select is(pg_temp.say('owner', 'select (public.approve_job(job)).approved_by = owner from t'), 'true', 'the owner approves what an admin asked for');
+select is(pg_temp.say('operator', 'select (public.cancel_job(job)).status from t'), 'CANCELLED', 'which is not wanted after all');
+select is(pg_temp.deploy('operator'), 'QUEUED', 'an operator asks');
+select is(pg_temp.say('admin', 'select (public.approve_job(job)).approved_by = admin from t'), 'true', 'the admin approves');
+select is(pg_temp.make('admin', 'owner'), 'personal_account', 'whatever else becomes of that one');
+select is(public.waiting_on(pg_temp.newest()) is distinct from 'approval', true, 'the approval stands');
+select is(pg_temp.make('admin', 'operator'), 'operator', 'until it is no admin');
+select is(public.waiting_on(pg_temp.newest()), 'approval', 'then another approval is wanted');
+select is(pg_temp.say('worker', $$ select (public.claim_next_job(worker)).id from t $$), null, 'before a Tendril gets the job');
+select is((select jsonb_agg(user_id = (select owner from t) order by seq) from public.vine_audit_log where component_type = 'job' and component_id = (select job from t)),
+  '[false, true]', 'the log says by whose doing');
+select is(pg_temp.say('owner', 'select (public.approve_job(job)).approved_by = owner from t'), 'true', 'the owner approves');
+select is(pg_temp.say('worker', $$ select (public.claim_next_job(worker)).id = job from t $$), 'true', 'and it is claimed');
+update public.accounts_memberships set role = 'admin' where user_id = (select admin from t) and account_id = (select account_id from public.vines where id = (select vine from t));
+update public.provision_jobs set approved_by = (select admin from t) where id = (select job from t);
+delete from auth.users where id = (select admin from t);
+select is(pg_temp.say('worker', 'select public.start_job(job, 1) from t'), 'approval_withdrawn', 'an approver whose user goes takes the approval along to the last moment');
+select is(pg_temp.say('worker', $$ select (public.complete_job(job, 1, 'FAILED')).status from t $$), 'FAILED', 'so it fails');
+select is(pg_temp.vine_status(), 'DRAFT', 'without harm');
+update t set admin = tests.sign_up('admin');
+select tests.join_account(owner, admin, 'admin') from t;
+select is(pg_temp.deploy('admin'), 'QUEUED', 'and is asked for anew, with its plan');
 
 --------------------------------------------------------------------------------------------------
 -- Rejected, overtaken, and under another rule

@@ -3,7 +3,7 @@
 -- A new table needs a line for each command in `matrix` and, where clients write it, a line in `writable`; a new
 -- function of an exposed schema needs its name in `callable`. The tests name what is missing.
 begin;
-select plan(15);
+select plan(17);
 
 --------------------------------------------------------------------------------------------------
 -- A team with everything in it
@@ -114,7 +114,7 @@ from (values
   ('cloud_identities',         'delete', '-', '0', '0', '0', 'PT409', 'PT409', '0', '0', 'PT409', 'id = {identity}'),
 
   ('provider_tokens',          'select', '-', '0', '0', '0', '0', '1', '0', '0', '1', 'user_id = {owner}'),
-  ('provider_tokens',          'insert', '-', '1', '1', '1', '1', '1', '1', '1', '-', $$ (provider, access_token) values ('gitlab', 'x') $$),
+  ('provider_tokens',          'insert', '-', '1', '1', '1', '1', '1', '-', '-', '-', $$ (provider, access_token) values ('gitlab', 'x') $$),
   ('provider_tokens',          'update', '-', '0', '0', '0', '0', '1', '0', '0', '-', $$ access_token = 'x' where user_id = {owner} $$),
   ('provider_tokens',          'delete', '-', '0', '0', '0', '0', '1', '0', '0', '1', 'user_id = {owner}'),
 
@@ -356,6 +356,22 @@ grant select on other to public;
 select is(pg_temp.probe('stranger', 'update public.vines set cloud_identity_id = {identity} where id = (select vine from other)'),
   'PT404', 'a vine runs in no stranger''s cloud');
 select is(pg_temp.probe('stranger', 'update public.vines set region = region where id = (select vine from other)'), '1', 'but in one''s own');
+
+-- a computed field is given a row, and who gives it may have made it up
+select tests.act_as((select stranger from t));
+select public.enqueue_job((select vine from other), 'PLAN');
+select tests.act_as_owner();
+create temporary table made_up on commit drop as
+select k.about, j.* from public.provision_jobs as q
+cross join lateral (values ('a job', q.id), ('no job', gen_random_uuid())) as k (about, job_id)
+cross join lateral jsonb_populate_record(null::public.provision_jobs, jsonb_build_object('id', k.job_id, 'status', 'QUEUED', 'approval_required', false)) as j
+where q.vine_id = (select vine from other);
+grant select on made_up to public;
+create function pg_temp.waiting_on(p_who text, p_about text) returns text language sql as $$
+  select tests.outcome((select (to_jsonb(t) ->> p_who)::uuid from t), format(
+    'select public.waiting_on(j) from made_up as m cross join lateral jsonb_populate_record(null::public.provision_jobs, to_jsonb(m)) as j where about = %L', p_about)) $$;
+select is(pg_temp.waiting_on('stranger', 'a job'), 'tendril', 'a member learns what a job waits for');
+select is(pg_temp.waiting_on('owner', 'a job'), pg_temp.waiting_on('owner', 'no job'), 'others not even whether there is one');
 
 --------------------------------------------------------------------------------------------------
 -- What is closed to all

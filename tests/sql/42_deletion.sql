@@ -1,6 +1,6 @@
 -- What may be deleted, and destroyed, and what goes with it.
 begin;
-select plan(22);
+select plan(24);
 
 set constraints all immediate;
 
@@ -95,13 +95,29 @@ select is(pg_temp.ends_with('DESTROYED', $$
 $$), 'done', 'with its last vine it may go too');
 select tests.act_as((select owner from t));
 insert into public.cloud_identities (provider, name) values ('local', 'spare');
+select public.enqueue_identity_job(id, 'CONNECTION_TEST', 'spare') from public.cloud_identities where name = 'spare';
+select tests.act_as_owner();
+select is(pg_temp.ends_with('DRAFT', $$ delete from public.cloud_identities where name = 'spare' $$), 'cloud_identity_busy', 'one that is to be tested stays');
+select tests.act_as((select owner from t));
+select public.cancel_job(id) from public.provision_jobs where idempotency_key = 'spare';
 select lives_ok($$ delete from public.cloud_identities where name = 'spare' $$, 'one that none names goes');
 select tests.act_as_owner();
+
+-- only the database itself moves a vine
+update t set vine = tests.plant(owner);
+select tests.act_as((select owner from t));
+select public.enqueue_job((select vine from t), 'PLAN');
+select tests.act_as_owner();
+create temporary table left_behind on commit drop as select vineyard_id as id from public.vines where id = (select vine from t);
+update public.vines set vineyard_id = (select vineyard from t) where id = (select vine from t);
+delete from public.vineyards where id = (select id from left_behind);
+select is((select concat_ws(' ', status, vineyard_id) from public.provision_jobs where vine_id = (select vine from t)), 'QUEUED', 'a job stays with its vine, whatever becomes of the vineyard that it was asked for in');
 
 --------------------------------------------------------------------------------------------------
 -- Destroying
 --------------------------------------------------------------------------------------------------
 
+update t set vine = tests.plant(owner, p_stage => 'production');
 select bag_eq($$ select * from pg_temp.by_status('select public.enqueue_job(vine, ''DESTROY'', p_confirm_name => ''shop'') from t') $$, $$ values
   ('vine_not_destroyable', '{DRAFT}'::public.vine_status[]),
   ('vine_destroyed', '{DESTROYED}'),

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import LiteralString
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from support.queueing import Yard, claim
@@ -98,6 +99,60 @@ def test_a_job_that_is_cancelled_while_it_is_approved_does_not_run(
     assert (late and code(late)) == refused_as
     assert guarded.yard.job(job) == "CANCELLED"
     assert guarded.yard.broken() == []
+
+
+@pytest.mark.parametrize("approved_first", [True, False])
+def test_who_is_demoted_while_approving_has_approved_nothing(
+    guarded: Guarded, approved_first: bool
+) -> None:
+    yard = guarded.yard
+    approver = guarded.an_admin()
+    user: UUID = value(approver, "select private.current_user_id()")
+    approver.commit()
+    owner = yard.session(yard.owner, autocommit=False)
+    job = guarded.destroy()
+
+    def approve() -> None:
+        approver.execute("select public.approve_job(%s)", [job])
+
+    def demote() -> None:
+        demote: LiteralString = "select public.set_member_role(%s, %s, 'viewer')"
+        owner.execute(demote, [yard.account, user])
+
+    if approved_first:
+        late = race(yard.admin, approver, owner, lambda _: approve(), lambda _: demote())
+    else:
+        late = race(yard.admin, owner, approver, lambda _: demote(), lambda _: approve())
+
+    assert (late and code(late)) == (None if approved_first else "not_allowed")
+    assert yard.job(job, "approved_at") is None
+    assert yard.broken() == []
+
+
+def test_a_job_is_claimed_before_or_after_its_approval_is_withdrawn(guarded: Guarded) -> None:
+    yard = guarded.yard
+    approver = guarded.an_admin()
+    user: UUID = value(approver, "select private.current_user_id()")
+    tendril = yard.tendril()
+    worker = yard.session(tendril, autocommit=False)
+    job = guarded.destroy()
+    approver.execute("select public.approve_job(%s)", [job])
+    approver.commit()
+
+    late = race(
+        yard.admin,
+        worker,
+        yard.session(yard.owner, autocommit=False),
+        lambda session: claim(session, tendril),
+        lambda session: session.execute(
+            "select public.remove_member(%s, %s)", [yard.account, user]
+        ),
+    )
+
+    assert late is None
+    with pytest.raises(psycopg.Error) as refusal:
+        worker.execute("select public.start_job(%s, 1)", [job])
+    assert code(refusal.value) == "approval_withdrawn"
 
 
 def test_no_job_is_claimed_while_its_state_is_put_back(guarded: Guarded) -> None:

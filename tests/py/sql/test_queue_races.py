@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import LiteralString
 from uuid import UUID
@@ -279,6 +280,107 @@ def test_who_waits_for_a_vine_to_enqueue_holds_up_nobody(scene: Scene) -> None:
     assert refusal is None
     assert scene.job(lost) == "QUEUED"
     assert scene.broken() == []
+
+
+def identity_and_test(scene: Scene, asked_by: UUID) -> tuple[UUID, tuple[UUID, int]]:
+    """A cloud identity of no vine, and its test, which the Tendril has started."""
+    identity: UUID = value(
+        scene.admin,
+        "insert into public.cloud_identities (account_id, provider, name) "
+        "values (%s, 'local', 'spare') returning id",
+        scene.account,
+    )
+    enqueue: LiteralString = "select public.enqueue_identity_job(%s, 'CONNECTION_TEST')"
+    scene.session(asked_by).execute(enqueue, [identity])
+    found = claim(scene.tendril_session, scene.tendril_id)
+    assert found is not None
+    scene.tendril_session.execute(START, found)
+    scene.tendril_session.execute("select public.get_job_context(%s, %s)", found)
+    scene.tendril_session.commit()
+    return identity, found
+
+
+def test_a_cloud_identity_is_not_deleted_while_its_test_runs(scene: Scene) -> None:
+    identity, job = identity_and_test(scene, scene.owner)
+    scene.tendril_session.execute(LOG, job)
+    scene.owner_session.execute("set lock_timeout = '5s'")
+    with pytest.raises(psycopg.Error) as refusal:
+        scene.owner_session.execute("delete from public.cloud_identities where id = %s", [identity])
+    assert code(refusal.value) == "cloud_identity_busy"
+    scene.owner_session.rollback()
+    scene.tendril_session.execute(COMPLETE, job)
+    scene.tendril_session.commit()
+    verified: LiteralString = "select is_verified from public.cloud_identities where id = %s"
+    assert value(scene.admin, verified, identity)
+
+
+def test_a_user_whose_job_is_just_ending_goes_after_it(scene: Scene) -> None:
+    # another admin's job and Tendril, which do not go with the user
+    colleague: UUID = value(scene.admin, "select tests.sign_up('colleague')")
+    join: LiteralString = "select tests.join_account(%s, %s, 'admin')"
+    scene.admin.execute(join, [scene.owner, colleague])
+    lend: LiteralString = "update public.workers set user_id = %s where id = %s"
+    scene.admin.execute(lend, [colleague, scene.tendril_id])
+    _, job = identity_and_test(scene, colleague)
+    user = scene.session(scene.owner, autocommit=False)
+    user.execute("reset role")
+    user.commit()
+    late = race(
+        scene.admin,
+        scene.tendril_session,
+        user,
+        lambda session: session.execute("select public.get_terraform_state(%s, %s)", job),
+        lambda session: session.execute("delete from auth.users where id = %s", [scene.owner]),
+        lambda session: session.execute(COMPLETE, job),
+    )
+    assert late is None
+    assert scene.statuses() == {}
+
+
+def test_two_tendrils_who_wake_at_once_do_not_wait_for_each_other(own_database: str) -> None:
+    # whoever finds another lost is held up there until both are at it
+    slow: LiteralString = """
+      create function tests.tg_hold_up() returns trigger language plpgsql security definer as $$
+      begin
+        perform pg_advisory_xact_lock_shared(4711);
+        return new;
+      end $$;
+      create trigger hold_up before update on public.workers for each row
+      when (new.status = 'OFFLINE') execute function tests.tg_hold_up()
+    """
+    with ExitStack() as stack:
+        yard = Yard(own_database, stack)
+        yard.enqueue(yard.vine())
+        tendrils = [yard.tendril(), yard.tendril()]
+        sessions = [yard.session(tendril) for tendril in tendrils]
+        yard.admin.execute(slow)
+        # who has been silent for longer is found first: each finds the other
+        yard.pass_time(100)
+        yard.pass_time(100, tendrils[1])
+        yard.admin.execute("select pg_advisory_lock(4711)")
+        refused: list[psycopg.Error] = []
+
+        def wake(at: int) -> None:
+            try:
+                claim(sessions[at], tendrils[at])
+            except psycopg.Error as error:
+                refused.append(error)
+
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(wake, 0)
+            until_blocked(yard.admin, sessions[0], first)
+            second = pool.submit(wake, 1)
+            until_blocked(yard.admin, sessions[1], second)
+            yard.admin.execute("select pg_advisory_unlock(4711)")
+        assert [code(error) for error in refused] == ["worker_unavailable"] * 2
+        assert yard.broken() == []
+
+
+def until_blocked(admin: Connection, session: Connection, call: Future[None]) -> None:
+    """Waits until a session waits for another, or its call is through."""
+    blocked: LiteralString = "select cardinality(pg_blocking_pids(%s)) > 0"
+    while not call.done() and not value(admin, blocked, session.info.backend_pid):
+        time.sleep(0.005)
 
 
 class Crowd:

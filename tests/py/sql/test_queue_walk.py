@@ -267,7 +267,8 @@ class Walk(RuleBasedStateMachine):
         self.sweep()
         query: LiteralString = "select (public.claim_next_job(%s)).id"
         job_id, refused = self.call(tendril.id, query, tendril.id)
-        if tendril.status != "ONLINE":
+        # a fresh claim keeps what it holds, but it is to be heard of before the next one
+        if tendril.status != "ONLINE" or tendril.silent > LEASE:
             assert refused == "worker_unavailable"
             return
         job = self.model.next_job()
