@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -60,9 +59,6 @@ REASONS: tuple[tuple[tuple[str, ...], type[VintnerError]], ...] = (
     ),
 )
 """How Realtime's reasons begin, and what they mean; any other may pass by itself."""
-
-# every failure of a connection is handled here; the package would print it on stderr
-logging.getLogger("realtime").addHandler(logging.NullHandler())
 
 
 class Socket:

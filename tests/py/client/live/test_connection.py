@@ -268,9 +268,16 @@ async def test_the_socket_never_speaks_for_who_signed_out(far: AsyncVintner, pro
     assert proxy.live_opened == 2
 
 
-async def test_nobody_signed_in_is_told(
-    anyone: AsyncVintner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_wrong_key_is_told(ann: AsyncVintner, supabase_stack: SupabaseStack) -> None:
+    async with (
+        AsyncVintner(url=supabase_stack.url, key="wrong", session=ann.auth.session) as client,
+        client.live._subscriptions.subscribe(ANYTHING),
+    ):
+        await until(lambda: client.live.state is LiveState.DOWN)
+        assert isinstance(client.live.error, errors.WrongKey)
+
+
+async def test_nobody_signed_in_is_told(anyone: AsyncVintner) -> None:
     async with anyone.live._subscriptions.subscribe(ANYTHING):
         await until(lambda: isinstance(anyone.live.error, errors.NotSignedIn))
         await sign_up(anyone)

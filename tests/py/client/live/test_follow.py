@@ -12,8 +12,8 @@ import pytest
 from support.following import Reader, Writer
 from support.proxy import Proxy
 from support.waiting import until
-from vintner_client import AsyncVintner, errors
-from vintner_client._live import logs
+from vintner_client import AsyncVintner, LiveState, errors
+from vintner_client._live import logs, subscriptions
 from vintner_client.models import JobStatus
 
 
@@ -66,6 +66,24 @@ async def test_lines_written_at_any_moment_come_once(ann: AsyncVintner, writer: 
     await writer.end()
 
     assert await reader.finish() == list(range(1, 301))
+
+
+async def test_who_reads_slowly_loses_nothing(
+    far: AsyncVintner, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "MOST_WAITING", 3)
+    seqs = []
+    await writer.write()
+    async with aclosing(far.jobs.follow_logs(writer.job.id)) as chunks:
+        async for chunk in chunks:
+            seqs.append(chunk.seq)
+            if chunk.seq in (1, 20, 40):
+                await until(lambda: far.live.state is LiveState.LIVE)
+                for _ in range(20):
+                    await writer.write()
+            elif chunk.seq == 61:
+                await writer.end()
+    assert seqs == list(range(1, 62))
 
 
 async def test_a_broken_connection_loses_nothing(
