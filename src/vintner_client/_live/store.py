@@ -72,6 +72,7 @@ class AsyncStore(Generic[Item, Filters]):
         self._fetching = asyncio.Lock()
         self._callbacks: list[Callable[[tuple[Item, ...]], object]] = []
         self._news: set[asyncio.Event] = set()
+        self._subscription: Subscription | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -114,18 +115,28 @@ class AsyncStore(Generic[Item, Filters]):
             InvalidInput: it is open already.
             VintnerError: the server could not be asked.
         """
-        if self._task is not None:
+        if self._subscription is not None:
             raise InvalidInput("The store is open already.")
-        if self._due <= self._clock():
-            await self.refresh()
-        self._task = asyncio.create_task(self._follow(), name="vintner-store")
+        watches = [Watch("*", table) for table in self._kind.models]
+        self._subscription = subscription = self._subscribe(*watches)
+        try:
+            await subscription.__aenter__()
+            if self._due <= self._clock():
+                await self.refresh()
+        except BaseException:
+            await self.close()
+            raise
+        self._task = asyncio.create_task(self._follow(subscription), name="vintner-store")
 
     async def close(self) -> None:
         """Follows no longer; the items stay as they are. Who iterates over `changes` is told."""
         task, self._task = self._task, None
+        subscription, self._subscription = self._subscription, None
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+        if subscription is not None:
+            await subscription.close()
         for news in self._news:
             news.set()
 
@@ -258,7 +269,7 @@ class AsyncStore(Generic[Item, Filters]):
         news = asyncio.Event()
         self._news.add(news)
         try:
-            while self._task is not None:
+            while self._subscription is not None:
                 news.clear()
                 yield self.items
                 await news.wait()
@@ -266,15 +277,13 @@ class AsyncStore(Generic[Item, Filters]):
         finally:
             self._news.discard(news)
 
-    async def _follow(self) -> None:
-        watches = [Watch("*", table) for table in self._kind.models]
-        async with self._subscribe(*watches) as changes:
-            while True:
-                left = self._due - self._clock()
-                news = await changes.next(left) if left > 0 else None
-                # anything but a whole change means that something may have been missed
-                if not (isinstance(news, Change) and self._apply(news)):
-                    await self._refetch()
+    async def _follow(self, subscription: Subscription) -> None:
+        while True:
+            left = self._due - self._clock()
+            news = await subscription.next(left) if left > 0 else None
+            # anything but a whole change means that something may have been missed
+            if not (isinstance(news, Change) and self._apply(news)):
+                await self._refetch()
 
     def _apply(self, change: Change) -> bool:
         """Takes a change; False where it does not say enough."""
