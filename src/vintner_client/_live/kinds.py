@@ -10,7 +10,6 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
@@ -38,7 +37,6 @@ Rows = Mapping[str, Sequence[Any]]
 Ask = Callable[..., Awaitable[Any]]
 """Calls a method of a client from an event loop."""
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 IDS_AT_ONCE = 100
 """Ids that a URL may hold; proxies refuse URLs of more than 8 KB."""
 
@@ -81,9 +79,9 @@ class Kind(ABC, Generic[Item, Filters]):
     def items(self, tables: Mapping[str, Table[Any]]) -> Iterable[Item]:
         """What the rows make, in any order."""
 
-    def place(self, item: Item) -> tuple[int, int]:
-        """Where an item stands: the oldest first."""
-        return _microseconds(item.created_at), item.id.int
+    def place(self, item: Item) -> tuple[float, int]:
+        """Where an item stands: the oldest first. The seconds hold every microsecond apart."""
+        return item.created_at.timestamp(), item.id.int
 
 
 class Jobs(Kind[Job, JobFilter]):
@@ -106,9 +104,9 @@ class Jobs(Kind[Job, JobFilter]):
         """See `Kind`."""
         return tables["provision_jobs"].rows()
 
-    def place(self, item: Job) -> tuple[int, int]:
+    def place(self, item: Job) -> tuple[float, int]:
         """See `Kind`."""
-        return -_microseconds(item.created_at), item.id.int
+        return -item.created_at.timestamp(), item.id.int
 
 
 class Tendrils(Kind[Tendril, TendrilFilter]):
@@ -154,7 +152,3 @@ class Vineyards(Kind[VineyardWithVines, VineyardFilter]):
         for vineyard in tables["vineyards"].rows():
             own = sorted(vines[vineyard.id], key=lambda vine: (vine.created_at, vine.id))
             yield VineyardWithVines(**dict(vineyard), vines=tuple(own))
-
-
-def _microseconds(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(microseconds=1)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Generic
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import PositiveInt, TypeAdapter, ValidationError
 
 from vintner_client._live.kinds import Filters
 from vintner_client._storage import Storage
+from vintner_client.errors import InvalidInput
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class View(Generic[Filters]):
     """
 
     filter: Filters
-    pages: int = 1
+    pages: PositiveInt = 1
 
 
 class Memory(Generic[Filters]):
@@ -45,7 +46,7 @@ class Memory(Generic[Filters]):
         text = None if self._key is None else self._storage.get_item(self._key)
         try:
             return self._first if text is None else self._type.validate_json(text)
-        except ValidationError:
+        except (ValidationError, InvalidInput):
             return self._first
 
     def keep(self, view: View[Filters]) -> None:

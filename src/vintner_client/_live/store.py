@@ -64,7 +64,7 @@ class AsyncStore(Generic[Item, Filters]):
         self._clock = clock
         self._tables: dict[str, Table[Any]] = {name: Table() for name in kind.models}
         self._view = memory.load()
-        self._last_place: tuple[int, int] | None = None
+        self._last_place: tuple[float, int] | None = None
         self._items: dict[UUID, Item] = {}
         self._due = -math.inf
         self._error: VintnerError | None = None
@@ -281,8 +281,14 @@ class AsyncStore(Generic[Item, Filters]):
         while True:
             left = self._due - self._clock()
             news = await subscription.next(left) if left > 0 else None
-            # anything but a whole change means that something may have been missed
-            if not (isinstance(news, Change) and self._apply(news)):
+            # silence for so long, and anything but a whole change, may hide what was missed
+            is_known = news is not None
+            while news is not None:
+                is_known = is_known and isinstance(news, Change) and self._apply(news)
+                news = await subscription.next(0)
+            if is_known:
+                self._publish()
+            else:
                 await self._refetch()
 
     def _apply(self, change: Change) -> bool:
@@ -290,11 +296,11 @@ class AsyncStore(Generic[Item, Filters]):
         record = change.key if change.event == "DELETE" else change.record
         if record is None or "id" not in record:
             return False
+        table = self._tables[change.table]
         row_id = UUID(record["id"])
         if change.event == "DELETE" or record.get("removed_at") is not None:
-            self.remove(row_id)
+            table.remove(row_id)
             return True
-        table = self._tables[change.table]
         known = table.get(row_id)
         whole = {**({} if known is None else dict(known)), **record}
         try:
@@ -302,7 +308,6 @@ class AsyncStore(Generic[Item, Filters]):
         except ServerFailed as error:
             log.debug("a change does not say enough: %s", error)
             return False
-        self._publish()
         return True
 
     async def _refetch(self) -> None:
@@ -340,15 +345,16 @@ class AsyncStore(Generic[Item, Filters]):
 
     def _publish(self) -> None:
         """Shows what is known now, and tells of it if that is news."""
-        shown = (each for each in self._kind.items(self._tables) if self._is_shown(each))
-        items = {each.id: each for each in sorted(shown, key=self._kind.place)}
+        is_wanted = self._view.filter.test()
+        shown = filter(is_wanted, self._kind.items(self._tables))
+        items = {
+            each.id: each
+            for each in sorted(shown, key=self._kind.place)
+            if self._last_place is None or self._kind.place(each) <= self._last_place
+        }
         if items != self._items:
             self._items = items
             self._tell()
-
-    def _is_shown(self, item: Item) -> bool:
-        is_in_pages = self._last_place is None or self._kind.place(item) <= self._last_place
-        return is_in_pages and self._view.filter.matches(item)
 
     def _tell(self) -> None:
         for news in self._news:

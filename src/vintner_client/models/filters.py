@@ -5,24 +5,37 @@ A field that is None asks for nothing. Where a field takes several values, one o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from uuid import UUID
 
+from vintner_client._parsing import as_uuid
 from vintner_client.models.vocabulary import JobStatus, JobType, WorkerStatus
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """Base of all of them."""
+    """Base of all of them.
 
-    def matches(self, row: object) -> bool:
-        """Whether a row is one of those that are wanted."""
-        return all(
-            _is_one_of(getattr(row, each.name), wanted)
+    Raises:
+        InvalidInput: what is given for an id is none.
+    """
+
+    def __post_init__(self) -> None:
+        """Takes ids as texts too."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name.endswith("_id") and value is not None:
+                object.__setattr__(self, each.name, as_uuid(value))
+
+    def test(self) -> Callable[[object], bool]:
+        """A function that says whether a row is one of those that are wanted."""
+        wanted = [
+            (each.name, _texts(values))
             for each in fields(self)
-            if (wanted := getattr(self, each.name)) is not None
-        )
+            if (values := getattr(self, each.name)) is not None
+        ]
+        return lambda row: all(str(getattr(row, name)) in texts for name, texts in wanted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +81,8 @@ class VineyardFilter(Filter):
     account_id: UUID | str | None = None
 
 
-def _is_one_of(value: object, wanted: object) -> bool:
-    """Whether a value is the one that is wanted, or one of them; ids may be texts."""
-    if isinstance(wanted, Sequence) and not isinstance(wanted, str):
-        return any(_is_one_of(value, each) for each in wanted)
-    return str(value) == str(wanted)
+def _texts(values: object) -> set[str]:
+    """One value or several, as texts."""
+    if isinstance(values, Sequence) and not isinstance(values, str):
+        return {str(each) for each in values}
+    return {str(values)}

@@ -138,9 +138,11 @@ async def test_a_filter_holds_for_what_changes(ann: AsyncVintner, tendril: Async
 async def test_a_wrong_filter_changes_nothing(ann: AsyncVintner) -> None:
     (job,) = await plans(ann, 1)
     async with ann.live.jobs() as jobs:
-        with pytest.raises(errors.InvalidInput):
+        with pytest.raises(errors.InvalidInput, match="is not an id"):
             await jobs.show(JobFilter(vine_id="nonsense"))
         assert (jobs.items, jobs.filter) == ((job,), JobFilter())
+        await jobs.show(JobFilter(vine_id=str(job.vine_id).upper()))
+        assert (jobs.items, jobs.filter) == ((job,), JobFilter(vine_id=job.vine_id))
 
 
 async def test_pages_come_one_after_the_other(ann: AsyncVintner) -> None:
@@ -186,10 +188,13 @@ async def test_what_was_remembered_wrongly_is_nothing(
     ann: AsyncVintner, supabase_stack: SupabaseStack
 ) -> None:
     storage = MemoryStorage()
-    storage.set_item(f"vineyards old {supabase_stack.url}", '{"filter": {"name": 1}}')
+    wanted = VineyardFilter(name="webshop")
     async with client_of(supabase_stack, storage=storage, session=ann.auth.session) as client:
-        wanted = VineyardFilter(name="webshop")
-        assert client.live.vineyards(show=wanted, remember="old").filter == wanted
+        for wrong in ('{"name": 1}, "pages": 2', '{"account_id": "me"}', '{}, "pages": 0', "[]"):
+            kept = f'{{"filter": {wrong}}}'
+            storage.set_item(f"vineyards old {supabase_stack.url}", kept)
+            vineyards = client.live.vineyards(show=wanted, remember="old")
+            assert (vineyards.filter, vineyards.pages) == (wanted, 1)
 
 
 async def test_a_call_shows_before_it_is_made(ann: AsyncVintner) -> None:
