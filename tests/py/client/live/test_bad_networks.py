@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
 
 from support.following import Reader, Writer
 from support.proxy import Connection, Proxy
+from support.unheard import refused
 from vintner_client import AsyncVintner
+from vintner_local.pytest_plugin import SupabaseStack
 
 LINES = 10_000
-FEW, MANY = 2, 50
 PATIENCE = 90
 ALPHABET = "abc 0123 \t\"\\'%{}[]<>&é€𝄞日\x1b\u2028\x7f"
 ENDS = ("\n", "\n", "\r\n", "\r", "")
@@ -84,16 +85,42 @@ async def read_through_a_bad_network(
     assert proxy.live_opened > 1
 
 
-@pytest.mark.parametrize("_", range(FEW))
+def any_seed() -> int:
+    return random.SystemRandom().randrange(2**32)
+
+
+@pytest.fixture
+def by_changes(supabase_stack: SupabaseStack, writer: Writer) -> Iterator[None]:
+    """The log is told by changes of its table alone."""
+    with refused(supabase_stack, writer.job):
+        yield
+
+
 async def test_ten_thousand_lines_arrive_as_printed(
-    far: AsyncVintner, proxy: Proxy, writer: Writer, _: int
+    far: AsyncVintner, proxy: Proxy, writer: Writer
 ) -> None:
-    await read_through_a_bad_network(far, proxy, writer, random.SystemRandom().randrange(2**32))
+    await read_through_a_bad_network(far, proxy, writer, any_seed())
+
+
+@pytest.mark.usefixtures("by_changes")
+async def test_ten_thousand_lines_arrive_without_broadcasts(
+    far: AsyncVintner, proxy: Proxy, writer: Writer
+) -> None:
+    await read_through_a_bad_network(far, proxy, writer, any_seed())
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(MANY))
+@pytest.mark.parametrize("seed", range(50))
 async def test_ten_thousand_lines_arrive_as_printed_every_time(
+    far: AsyncVintner, proxy: Proxy, writer: Writer, seed: int
+) -> None:
+    await read_through_a_bad_network(far, proxy, writer, seed)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.usefixtures("by_changes")
+async def test_ten_thousand_lines_arrive_without_broadcasts_every_time(
     far: AsyncVintner, proxy: Proxy, writer: Writer, seed: int
 ) -> None:
     await read_through_a_bad_network(far, proxy, writer, seed)
