@@ -9,7 +9,7 @@ TYPES := src/vintner_client/types.py
 PIN := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-annotate --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo test test-sql test-pg soak bench-sql lint types sync docs-schema lock clean
+.PHONY: help setup up down demo test test-sql test-pg soak bench-sql lint types sync docs-schema docs-api lock clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ sync: setup ## Write the sync client from the async one
 
 docs-schema: setup ## Write docs/schema.md, the reference of the database
 	@$(BIN)/python scripts/schema_reference.py
+
+docs-api: setup ## Write docs/api.md, the index of the client library
+	@$(BIN)/python scripts/api_reference.py
 
 lock: setup ## Pin every dependency anew
 	@$(PIN) --extra grape --extra tendril --extra local --extra dev --output-file requirements.lock pyproject.toml

@@ -118,7 +118,11 @@ class AsyncAuth:
         return await self._start_tendril(TendrilToken(token))
 
     async def sign_out(self) -> None:
-        """Ends this session, here and on the server; other sessions of the user stay."""
+        """Ends this session, here and on the server; other sessions of the user stay.
+
+        Raises:
+            ConnectionFailed: the server was not told; here it has ended all the same.
+        """
         self._tendril = None
         if self._session is None:
             return

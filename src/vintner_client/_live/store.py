@@ -105,7 +105,11 @@ class AsyncStore(Generic[Item, Filters]):
         return self._error
 
     def get(self, item_id: UUID) -> Item | None:
-        """The item of an id; None where it is none of these."""
+        """The item of an id; None where it is none of these.
+
+        Args:
+            item_id: its id.
+        """
         return self._items.get(item_id)
 
     async def open(self) -> None:
@@ -198,7 +202,11 @@ class AsyncStore(Generic[Item, Filters]):
         raise InvalidInput(f"No {type(row).__name__} stands in this store.")
 
     def remove(self, row_id: UUID, /) -> None:
-        """Forgets a row that is no more; one that is not known is passed over."""
+        """Forgets a row that is no more; one that is not known is passed over.
+
+        Args:
+            row_id: an item, or a vine.
+        """
         for table in self._tables.values():
             table.remove(row_id)
         self._publish()
@@ -229,7 +237,7 @@ class AsyncStore(Generic[Item, Filters]):
         end(True)
 
     def expect(self, row_id: UUID, values: Mapping[str, Any]) -> Callable[[bool], None]:
-        """The two halves of `optimistic`: begins it, and gives what ends it."""
+        """The two halves of `optimistic`: begins it, and gives what ends it; see `optimistic`."""
         table = next((t for t in self._tables.values() if t.get(row_id) is not None), None)
         if table is None:
             return lambda succeeded: None
@@ -245,7 +253,8 @@ class AsyncStore(Generic[Item, Filters]):
     def on_change(self, callback: Callable[[tuple[Item, ...]], object], /) -> Callable[[], None]:
         """Has a function called with the items whenever they have changed.
 
-        It is called in the event loop, and is to be brief. What it raises is logged.
+        Args:
+            callback: is called in the event loop, and is to be brief; what it raises is logged.
 
         Returns:
             A function that ends it.

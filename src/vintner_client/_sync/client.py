@@ -173,7 +173,11 @@ class Vintner:
     def table(self, name: str) -> SyncRequestBuilder:
         """The raw PostgREST builder of a table, for what has no method yet.
 
-        Its answers are postgrest's; its errors are this library's.
+        Its answers are postgrest's. Its errors are this library's, but for what the builder finds
+        wrong itself, such as several rows for `maybe_single`: that is `postgrest.APIError`.
+
+        Args:
+            name: of a table or view in `public`.
         """
         return self._transport.table(name)
 

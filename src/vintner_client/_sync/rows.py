@@ -18,8 +18,8 @@ Row = TypeVar("Row", bound=BaseModel)
 class SyncRows(Generic[Row]):
     """What `list` gives: iterate over it, or ask for `all` or the `first`.
 
-    Rows that are made or change while it is read may be missed or come as they were, but none comes
-    twice because another one went.
+    Nothing is asked before that. Rows that are made or change while it is read may be missed or
+    come as they were, but none comes twice because another one went.
     """
 
     def __init__(self, transport: SyncTransport, model: type[Row], query: Query) -> None:
@@ -33,15 +33,30 @@ class SyncRows(Generic[Row]):
                 yield row
 
     def all(self) -> list[Row]:
-        """Every row."""
+        """Every row.
+
+        Raises:
+            VintnerError: a page could not be read.
+        """
         return [row for page in self._pages() for row in page]
 
     def take(self, count: int) -> list[Row]:
-        """The first rows, `count` at most."""
+        """The first rows.
+
+        Args:
+            count: how many at most.
+
+        Raises:
+            VintnerError: a page could not be read.
+        """
         return [row for page in self._pages(count) for row in page]
 
     def first(self) -> Row | None:
-        """The first row, or None if there is none."""
+        """The first row, or None if there is none.
+
+        Raises:
+            VintnerError: it could not be read.
+        """
         found = self.take(1)
         return found[0] if found else None
 

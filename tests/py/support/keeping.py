@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from vintner_client import AsyncVintner, MemoryStorage, Session
+from vintner_client import AsyncVintner, MemoryStorage, Session, Vintner
 
 
 class Counting(MemoryStorage):
@@ -23,7 +23,7 @@ class Counting(MemoryStorage):
         super().set_item(key, value)
 
 
-def stale(source: AsyncVintner | Session) -> Session:
+def stale(source: AsyncVintner | Vintner | Session) -> Session:
     """A session whose access token is to be renewed at once."""
     session = source if isinstance(source, Session) else source.auth.session
     assert session is not None

@@ -24,6 +24,9 @@ class AsyncAccounts(AsyncResource):
     async def create(self, *, name: str) -> Account:
         """Makes a team, owned by the caller.
 
+        Args:
+            name: the team's name.
+
         Raises:
             InvalidInput: the name is empty.
         """
@@ -41,6 +44,9 @@ class AsyncAccounts(AsyncResource):
     async def get(self, account_id: UUID | str, /) -> Account:
         """The account of an id.
 
+        Args:
+            account_id: the account.
+
         Raises:
             NotFound: there is none that the caller belongs to.
         """
@@ -48,6 +54,10 @@ class AsyncAccounts(AsyncResource):
 
     async def rename(self, account_id: UUID | str, /, *, name: str) -> Account:
         """Gives an account another name. For admins.
+
+        Args:
+            account_id: the account.
+            name: its new name.
 
         Raises:
             NotAllowed: the caller's role does not allow it.
@@ -57,6 +67,9 @@ class AsyncAccounts(AsyncResource):
 
     async def delete(self, account_id: UUID | str, /) -> None:
         """Deletes a team with its vineyards, vines and identities. For owners.
+
+        Args:
+            account_id: the team.
 
         Raises:
             PersonalAccount: it is a person's own.
@@ -89,6 +102,11 @@ class AsyncAccounts(AsyncResource):
     ) -> Membership:
         """Changes a member's role; neither the old nor the new one may be above the caller's.
 
+        Args:
+            account_id: the account.
+            user_id: the member.
+            role: the member's new role.
+
         Raises:
             AccountNeedsOwner: it would be without an owner.
             NotAllowed: the caller's role does not allow it.
@@ -104,6 +122,10 @@ class AsyncAccounts(AsyncResource):
     async def remove_member(self, account_id: UUID | str, user_id: UUID | str, /) -> None:
         """Removes a member; everybody may leave.
 
+        Args:
+            account_id: the account.
+            user_id: the member.
+
         Raises:
             AccountNeedsOwner: it would be without an owner.
             NotAllowed: the caller's role does not allow it.
@@ -114,6 +136,10 @@ class AsyncAccounts(AsyncResource):
 
     async def transfer_ownership(self, account_id: UUID | str, user_id: UUID | str, /) -> None:
         """Makes another member the owner in the caller's place, who stays as an admin.
+
+        Args:
+            account_id: the team.
+            user_id: the member who becomes the owner.
 
         Raises:
             PersonalAccount: it is a person's own.
@@ -167,6 +193,9 @@ class AsyncAccounts(AsyncResource):
     async def accept_invitation(self, *, token: str) -> Membership:
         """Joins the account that an invitation is for.
 
+        Args:
+            token: as `invite` gave it.
+
         Raises:
             InvitationUnknown: there is none of this token.
             InvitationExpired: it is too old.
@@ -177,6 +206,9 @@ class AsyncAccounts(AsyncResource):
 
     async def revoke_invitation(self, invitation_id: UUID | str, /) -> None:
         """Takes an invitation back. For admins whose role is not below the invitation's.
+
+        Args:
+            invitation_id: the invitation.
 
         Raises:
             NotFound: there is none that the caller may see.

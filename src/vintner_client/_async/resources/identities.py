@@ -74,6 +74,9 @@ class AsyncIdentities(AsyncResource):
     async def get(self, identity_id: UUID | str, /) -> CloudIdentity:
         """The cloud identity of an id.
 
+        Args:
+            identity_id: the cloud identity.
+
         Raises:
             NotFound: there is none that the caller may see.
         """
@@ -106,6 +109,9 @@ class AsyncIdentities(AsyncResource):
     async def delete(self, identity_id: UUID | str, /) -> None:
         """Deletes a cloud identity. For admins of the account.
 
+        Args:
+            identity_id: the cloud identity.
+
         Raises:
             Conflict: a vine uses it.
             NotAllowed: the caller's role in the account does not allow it.
@@ -116,6 +122,9 @@ class AsyncIdentities(AsyncResource):
     async def test(self, identity_id: UUID | str, /) -> Job:
         """Queues a CONNECTION_TEST: whether the credentials work. For operators.
 
+        Args:
+            identity_id: the cloud identity.
+
         Raises:
             NotFound: there is none that the caller may see.
             NotAllowed: the caller's role in the account does not allow it.
@@ -125,6 +134,9 @@ class AsyncIdentities(AsyncResource):
     async def fetch_resources(self, identity_id: UUID | str, /) -> Job:
         """Queues a FETCH_RESOURCES: what exists in the cloud account. For operators.
 
+        Args:
+            identity_id: the cloud identity.
+
         Raises:
             NotFound: there is none that the caller may see.
             NotAllowed: the caller's role in the account does not allow it.
@@ -133,6 +145,9 @@ class AsyncIdentities(AsyncResource):
 
     async def reveal_credentials(self, identity_id: UUID | str, /) -> dict[str, Any]:
         """The credentials in clear; the audit log tells of it. For admins of the account.
+
+        Args:
+            identity_id: the cloud identity.
 
         Raises:
             NotFound: there is none that the caller may see.

@@ -38,6 +38,9 @@ class AsyncJobs(AsyncResource):
     async def get(self, job_id: UUID | str, /) -> Job:
         """The job of an id.
 
+        Args:
+            job_id: the job.
+
         Raises:
             NotFound: there is none that the caller may see.
         """
@@ -107,6 +110,9 @@ class AsyncJobs(AsyncResource):
     async def approve(self, job_id: UUID | str, /) -> Job:
         """Lets a job run that waits for an approval.
 
+        Args:
+            job_id: the job.
+
         Raises:
             ApprovalNeedsAnother: the caller asked for the job, or for its PLAN.
             ApprovalNotWanted: it waits for none.
@@ -119,6 +125,10 @@ class AsyncJobs(AsyncResource):
     async def reject(self, job_id: UUID | str, /, *, reason: str) -> Job:
         """Cancels a job that waits for an approval, and says why. For admins.
 
+        Args:
+            job_id: the job.
+            reason: why, for people, in 1 to 1,000 characters; the job's error message tells it.
+
         Raises:
             ApprovalNotWanted: it waits for none.
             NotAllowed: the caller is no admin.
@@ -128,6 +138,9 @@ class AsyncJobs(AsyncResource):
 
     async def waiting_on(self, job_id: UUID | str, /) -> WaitingOn | None:
         """What a queued job waits for; None once it is claimed.
+
+        Args:
+            job_id: the job.
 
         Raises:
             NotFound: there is no such job that the caller may see.
@@ -168,6 +181,9 @@ class AsyncJobs(AsyncResource):
 
     async def wait(self, job_id: UUID | str, /) -> Job:
         """The job, once it has ended.
+
+        Args:
+            job_id: the job.
 
         Raises:
             NotFound: there is no such job that the caller may see.

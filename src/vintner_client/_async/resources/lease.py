@@ -69,15 +69,37 @@ class AsyncLease(AsyncResource):
         return parse(Job, row)
 
     async def start_job(self, job: Job, /) -> Job:
-        """Says that execution begins: CLAIMED to PROCESSING, and the vine with it."""
+        """Says that execution begins: CLAIMED to PROCESSING, and the vine with it.
+
+        Args:
+            job: the job, as it was claimed.
+
+        Raises:
+            LeaseLost: the job is no longer this Tendril's.
+        """
         return parse(Job, await self._call("start_job", job))
 
     async def context(self, job: Job, /) -> JobContext:
-        """The job's vine with components and names, and the credentials in clear."""
+        """The job's vine with components and names, and the credentials in clear.
+
+        Args:
+            job: the job, as it was claimed.
+
+        Raises:
+            LeaseLost: the job is no longer this Tendril's.
+        """
         return parse(JobContext, await self._call("get_job_context", job))
 
     async def append_logs(self, job: Job, chunks: Iterable[NewLogChunk], /) -> int:
-        """Appends to the job's log, passing over chunks it has; gives the next seq."""
+        """Appends to the job's log, passing over chunks it has; gives the next seq.
+
+        Args:
+            job: the job, as it was claimed.
+            chunks: numbered from 1 in the order in which they were printed.
+
+        Raises:
+            LeaseLost: the job is no longer this Tendril's.
+        """
         rows = [
             chunk.model_dump(mode="json", include={"seq", "log_chunk", "stream_type"})
             for chunk in chunks
@@ -102,6 +124,9 @@ class AsyncLease(AsyncResource):
             error_message: why it failed, for people.
             outputs: Terraform's outputs that are not sensitive, by component.
             execution_metadata: plan summary, timing and the like.
+
+        Raises:
+            LeaseLost: the job is no longer this Tendril's.
         """
         answer = await self._call(
             "complete_job",
@@ -122,24 +147,49 @@ class AsyncLease(AsyncResource):
 
         Returns:
             None, or the info of the job that holds it.
+
+        Raises:
+            LeaseLost: the job is no longer this Tendril's.
         """
         holder = await self._call("lock_terraform_state", job, lock_info=info)
         return parse(dict[str, Any], holder) if holder else None
 
     async def unlock_state(self, job: Job, lock_id: str | None, /) -> None:
-        """Gives back the lock that this job took; None whatever its id."""
+        """Gives back the lock that this job took; None whatever its id.
+
+        Args:
+            job: the job, as it was claimed.
+            lock_id: the id in what Terraform sent to take the lock.
+
+        Raises:
+            LeaseLost: the job is no longer this Tendril's.
+        """
         await self._call("unlock_terraform_state", job, lock_id=lock_id)
 
     async def get_state(self, job: Job, /) -> str | None:
-        """The vine's Terraform state as it was stored, or None where there is none."""
+        """The vine's Terraform state as it was stored, or None where there is none.
+
+        Args:
+            job: the job, as it was claimed.
+
+        Raises:
+            LeaseLost: the job is no longer this Tendril's.
+        """
         state = await self._call("get_terraform_state", job)
         return parse(str, state) if state else None
 
     async def put_state(self, job: Job, state: str, lock_id: str, /) -> None:
         """Stores the vine's Terraform state.
 
+        Args:
+            job: the job, as it was claimed.
+            state: the text of the state.
+            lock_id: the id in what Terraform sent to take the lock.
+
         Raises:
             StateConflict: without the lock, of another lineage, or with an older serial.
+            TooLarge: more than the database takes.
+            LeaseLost: the job is no longer this Tendril's.
         """
         await self._call("put_terraform_state", job, state=state, lock_id=lock_id)
 

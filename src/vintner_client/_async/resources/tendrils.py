@@ -40,6 +40,9 @@ class AsyncTendrils(AsyncResource):
 
         The old one no longer holds, nor does any session from it, and jobs that run are lost.
 
+        Args:
+            worker_id: the Tendril.
+
         Raises:
             NotFound: the caller has no such Tendril.
         """
@@ -49,6 +52,10 @@ class AsyncTendrils(AsyncResource):
 
     async def rename(self, worker_id: UUID | str, /, *, name: str) -> Tendril:
         """Gives a Tendril of the caller's another name.
+
+        Args:
+            worker_id: the Tendril.
+            name: its new name, unique among the caller's own.
 
         Raises:
             Conflict: another one of the caller's has it.
@@ -60,6 +67,9 @@ class AsyncTendrils(AsyncResource):
     async def drain(self, worker_id: UUID | str, /) -> Tendril:
         """Lets a Tendril finish what it has and end; it claims nothing more from now on.
 
+        Args:
+            worker_id: the Tendril.
+
         Raises:
             NotFound: the caller has no such Tendril.
         """
@@ -68,6 +78,9 @@ class AsyncTendrils(AsyncResource):
 
     async def remove(self, worker_id: UUID | str, /) -> None:
         """Removes a Tendril for good; jobs that it runs are lost.
+
+        Args:
+            worker_id: the Tendril.
 
         Raises:
             NotFound: the caller has no such Tendril.
@@ -95,6 +108,9 @@ class AsyncTendrils(AsyncResource):
 
     async def get(self, worker_id: UUID | str, /) -> Tendril:
         """The Tendril of an id, removed or not.
+
+        Args:
+            worker_id: the Tendril.
 
         Raises:
             NotFound: there is none that the caller may see.

@@ -82,6 +82,9 @@ class AsyncVines(AsyncResource):
     async def get(self, vine_id: UUID | str, /) -> Vine:
         """The vine of an id.
 
+        Args:
+            vine_id: the vine.
+
         Raises:
             NotFound: there is none that the caller may see.
         """
@@ -117,6 +120,9 @@ class AsyncVines(AsyncResource):
     async def delete(self, vine_id: UUID | str, /) -> None:
         """Deletes a vine that is DRAFT or DESTROYED, with its jobs. For operators.
 
+        Args:
+            vine_id: the vine.
+
         Raises:
             VineNotDeletable: its resources may exist.
             NotAllowed: the caller may see it, not delete it.
@@ -126,6 +132,9 @@ class AsyncVines(AsyncResource):
 
     async def components(self, vine_id: UUID | str, /) -> Components:
         """All components of a vine.
+
+        Args:
+            vine_id: the vine.
 
         Raises:
             NotFound: there is no such vine that the caller may see.
@@ -170,6 +179,9 @@ class AsyncVines(AsyncResource):
     async def plan(self, vine_id: UUID | str, /) -> Job:
         """Queues a PLAN: what would change. For operators.
 
+        Args:
+            vine_id: the vine.
+
         Raises:
             VineDestroyed: the vine is DESTROYED.
             CloudIdentityMissing: it has no account to run in.
@@ -213,7 +225,14 @@ class AsyncVines(AsyncResource):
         return await self._enqueue(vine_id, JobType.DESTROY, confirm_name=confirm)
 
     async def state_versions(self, vine_id: UUID | str, /) -> Sequence[StateVersion]:
-        """What versions there are of a vine's Terraform state, the newest first."""
+        """What versions there are of a vine's Terraform state, the newest first.
+
+        Args:
+            vine_id: the vine.
+
+        Raises:
+            NotFound: there is no such vine that the caller may see.
+        """
         found = await self._transport.rpc("terraform_state_versions", vine_id=str(as_uuid(vine_id)))
         return parse(list[StateVersion], found)
 
@@ -257,6 +276,9 @@ class AsyncVines(AsyncResource):
 
     async def reveal_argocd_admin_password(self, vine_id: UUID | str, /) -> SecretStr | None:
         """The password of the ArgoCD on a vine's cluster; the audit log tells of it. For admins.
+
+        Args:
+            vine_id: the vine.
 
         Raises:
             NotAllowed: the caller's role does not allow it.

@@ -60,6 +60,9 @@ class AsyncVineyards(AsyncResource):
     async def get(self, vineyard_id: UUID | str, /) -> Vineyard:
         """The vineyard of an id.
 
+        Args:
+            vineyard_id: the vineyard.
+
         Raises:
             NotFound: there is none that the caller may see.
         """
@@ -92,6 +95,9 @@ class AsyncVineyards(AsyncResource):
 
     async def delete(self, vineyard_id: UUID | str, /) -> None:
         """Deletes a vineyard with its vines. For admins of the account.
+
+        Args:
+            vineyard_id: the vineyard.
 
         Raises:
             VineNotDeletable: resources of a vine in it may exist.

@@ -75,6 +75,9 @@ class SyncIdentities(SyncResource):
     def get(self, identity_id: UUID | str, /) -> CloudIdentity:
         """The cloud identity of an id.
 
+        Args:
+            identity_id: the cloud identity.
+
         Raises:
             NotFound: there is none that the caller may see.
         """
@@ -107,6 +110,9 @@ class SyncIdentities(SyncResource):
     def delete(self, identity_id: UUID | str, /) -> None:
         """Deletes a cloud identity. For admins of the account.
 
+        Args:
+            identity_id: the cloud identity.
+
         Raises:
             Conflict: a vine uses it.
             NotAllowed: the caller's role in the account does not allow it.
@@ -117,6 +123,9 @@ class SyncIdentities(SyncResource):
     def test(self, identity_id: UUID | str, /) -> Job:
         """Queues a CONNECTION_TEST: whether the credentials work. For operators.
 
+        Args:
+            identity_id: the cloud identity.
+
         Raises:
             NotFound: there is none that the caller may see.
             NotAllowed: the caller's role in the account does not allow it.
@@ -126,6 +135,9 @@ class SyncIdentities(SyncResource):
     def fetch_resources(self, identity_id: UUID | str, /) -> Job:
         """Queues a FETCH_RESOURCES: what exists in the cloud account. For operators.
 
+        Args:
+            identity_id: the cloud identity.
+
         Raises:
             NotFound: there is none that the caller may see.
             NotAllowed: the caller's role in the account does not allow it.
@@ -134,6 +146,9 @@ class SyncIdentities(SyncResource):
 
     def reveal_credentials(self, identity_id: UUID | str, /) -> dict[str, Any]:
         """The credentials in clear; the audit log tells of it. For admins of the account.
+
+        Args:
+            identity_id: the cloud identity.
 
         Raises:
             NotFound: there is none that the caller may see.

@@ -70,15 +70,37 @@ class SyncLease(SyncResource):
         return parse(Job, row)
 
     def start_job(self, job: Job, /) -> Job:
-        """Says that execution begins: CLAIMED to PROCESSING, and the vine with it."""
+        """Says that execution begins: CLAIMED to PROCESSING, and the vine with it.
+
+        Args:
+            job: the job, as it was claimed.
+
+        Raises:
+            LeaseLost: the job is no longer this Tendril's.
+        """
         return parse(Job, self._call("start_job", job))
 
     def context(self, job: Job, /) -> JobContext:
-        """The job's vine with components and names, and the credentials in clear."""
+        """The job's vine with components and names, and the credentials in clear.
+
+        Args:
+            job: the job, as it was claimed.
+
+        Raises:
+            LeaseLost: the job is no longer this Tendril's.
+        """
         return parse(JobContext, self._call("get_job_context", job))
 
     def append_logs(self, job: Job, chunks: Iterable[NewLogChunk], /) -> int:
-        """Appends to the job's log, passing over chunks it has; gives the next seq."""
+        """Appends to the job's log, passing over chunks it has; gives the next seq.
+
+        Args:
+            job: the job, as it was claimed.
+            chunks: numbered from 1 in the order in which they were printed.
+
+        Raises:
+            LeaseLost: the job is no longer this Tendril's.
+        """
         rows = [
             chunk.model_dump(mode="json", include={"seq", "log_chunk", "stream_type"})
             for chunk in chunks
@@ -103,6 +125,9 @@ class SyncLease(SyncResource):
             error_message: why it failed, for people.
             outputs: Terraform's outputs that are not sensitive, by component.
             execution_metadata: plan summary, timing and the like.
+
+        Raises:
+            LeaseLost: the job is no longer this Tendril's.
         """
         answer = self._call(
             "complete_job",
@@ -123,24 +148,49 @@ class SyncLease(SyncResource):
 
         Returns:
             None, or the info of the job that holds it.
+
+        Raises:
+            LeaseLost: the job is no longer this Tendril's.
         """
         holder = self._call("lock_terraform_state", job, lock_info=info)
         return parse(dict[str, Any], holder) if holder else None
 
     def unlock_state(self, job: Job, lock_id: str | None, /) -> None:
-        """Gives back the lock that this job took; None whatever its id."""
+        """Gives back the lock that this job took; None whatever its id.
+
+        Args:
+            job: the job, as it was claimed.
+            lock_id: the id in what Terraform sent to take the lock.
+
+        Raises:
+            LeaseLost: the job is no longer this Tendril's.
+        """
         self._call("unlock_terraform_state", job, lock_id=lock_id)
 
     def get_state(self, job: Job, /) -> str | None:
-        """The vine's Terraform state as it was stored, or None where there is none."""
+        """The vine's Terraform state as it was stored, or None where there is none.
+
+        Args:
+            job: the job, as it was claimed.
+
+        Raises:
+            LeaseLost: the job is no longer this Tendril's.
+        """
         state = self._call("get_terraform_state", job)
         return parse(str, state) if state else None
 
     def put_state(self, job: Job, state: str, lock_id: str, /) -> None:
         """Stores the vine's Terraform state.
 
+        Args:
+            job: the job, as it was claimed.
+            state: the text of the state.
+            lock_id: the id in what Terraform sent to take the lock.
+
         Raises:
             StateConflict: without the lock, of another lineage, or with an older serial.
+            TooLarge: more than the database takes.
+            LeaseLost: the job is no longer this Tendril's.
         """
         self._call("put_terraform_state", job, state=state, lock_id=lock_id)
 

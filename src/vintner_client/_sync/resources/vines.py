@@ -83,6 +83,9 @@ class SyncVines(SyncResource):
     def get(self, vine_id: UUID | str, /) -> Vine:
         """The vine of an id.
 
+        Args:
+            vine_id: the vine.
+
         Raises:
             NotFound: there is none that the caller may see.
         """
@@ -118,6 +121,9 @@ class SyncVines(SyncResource):
     def delete(self, vine_id: UUID | str, /) -> None:
         """Deletes a vine that is DRAFT or DESTROYED, with its jobs. For operators.
 
+        Args:
+            vine_id: the vine.
+
         Raises:
             VineNotDeletable: its resources may exist.
             NotAllowed: the caller may see it, not delete it.
@@ -127,6 +133,9 @@ class SyncVines(SyncResource):
 
     def components(self, vine_id: UUID | str, /) -> Components:
         """All components of a vine.
+
+        Args:
+            vine_id: the vine.
 
         Raises:
             NotFound: there is no such vine that the caller may see.
@@ -171,6 +180,9 @@ class SyncVines(SyncResource):
     def plan(self, vine_id: UUID | str, /) -> Job:
         """Queues a PLAN: what would change. For operators.
 
+        Args:
+            vine_id: the vine.
+
         Raises:
             VineDestroyed: the vine is DESTROYED.
             CloudIdentityMissing: it has no account to run in.
@@ -212,7 +224,14 @@ class SyncVines(SyncResource):
         return self._enqueue(vine_id, JobType.DESTROY, confirm_name=confirm)
 
     def state_versions(self, vine_id: UUID | str, /) -> Sequence[StateVersion]:
-        """What versions there are of a vine's Terraform state, the newest first."""
+        """What versions there are of a vine's Terraform state, the newest first.
+
+        Args:
+            vine_id: the vine.
+
+        Raises:
+            NotFound: there is no such vine that the caller may see.
+        """
         found = self._transport.rpc("terraform_state_versions", vine_id=str(as_uuid(vine_id)))
         return parse(list[StateVersion], found)
 
@@ -256,6 +275,9 @@ class SyncVines(SyncResource):
 
     def reveal_argocd_admin_password(self, vine_id: UUID | str, /) -> SecretStr | None:
         """The password of the ArgoCD on a vine's cluster; the audit log tells of it. For admins.
+
+        Args:
+            vine_id: the vine.
 
         Raises:
             NotAllowed: the caller's role does not allow it.

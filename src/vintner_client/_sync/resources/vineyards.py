@@ -61,6 +61,9 @@ class SyncVineyards(SyncResource):
     def get(self, vineyard_id: UUID | str, /) -> Vineyard:
         """The vineyard of an id.
 
+        Args:
+            vineyard_id: the vineyard.
+
         Raises:
             NotFound: there is none that the caller may see.
         """
@@ -93,6 +96,9 @@ class SyncVineyards(SyncResource):
 
     def delete(self, vineyard_id: UUID | str, /) -> None:
         """Deletes a vineyard with its vines. For admins of the account.
+
+        Args:
+            vineyard_id: the vineyard.
 
         Raises:
             VineNotDeletable: resources of a vine in it may exist.
