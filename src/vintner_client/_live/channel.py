@@ -26,6 +26,8 @@ REFUSALS = (NotAllowed, SchemaMissing)
 HOPELESS = (*REFUSALS, WrongKey)
 PATIENCE = 30.0
 """Seconds of failing after which it is DOWN."""
+STEADY = 10.0
+"""Seconds after which what stood is tried again without delay."""
 REFUSED_PAUSE = 60.0
 """Seconds until what was refused is tried again."""
 
@@ -100,11 +102,12 @@ class Channel:
     async def _stay(self, socket: Socket) -> None:
         failures = 0
         while True:
+            stood_at: float | None = None
             try:
                 async with socket.joined(
                     self._topic(), self._watches, self._hear, private=self._private
                 ) as ended:
-                    failures = 0
+                    stood_at = time.monotonic()
                     await ended
             except NotSignedIn as error:
                 # the token is the socket's: with another one, all channels go on
@@ -115,7 +118,8 @@ class Channel:
                 self.fail(error)
                 await asyncio.sleep(REFUSED_PAUSE)
             except Exception as error:
-                failures += 1
+                is_steady = stood_at is not None and time.monotonic() - stood_at > STEADY
+                failures = 1 if is_steady else failures + 1
                 self.fail(as_known(error))
                 await asyncio.sleep(pause(failures))
 

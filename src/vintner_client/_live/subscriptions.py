@@ -130,8 +130,8 @@ class Subscriptions:
         self._is_closed = True
         channels = list(self._channels.values())
         self._channels.clear()
-        await self._disconnect()
         self._changed()
+        await self._disconnect()
         for channel in channels:
             for listener in list(channel.listeners):
                 listener(Signal.RESYNC)
@@ -168,11 +168,11 @@ class Subscriptions:
         if channel.listeners or channel not in self._channels.values():
             return
         self._channels = {k: each for k, each in self._channels.items() if each is not channel}
-        if self._connection is not None:
-            await self._connection.remove(channel)
+        self._changed()
         if not self._channels:
             await self._disconnect()
-        self._changed()
+        elif self._connection is not None:
+            await self._connection.remove(channel)
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

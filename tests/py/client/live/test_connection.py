@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -231,6 +231,20 @@ async def test_a_table_that_is_not_published_is_told(far: AsyncVintner) -> None:
     async with far.live._subscriptions.subscribe(Watch("*", "accounts")) as refused:
         assert await next_signal(refused) is Signal.REFUSED
         assert isinstance(far.live.error, errors.SchemaMissing)
+
+
+async def test_one_channel_too_many_waits_for_another_to_leave(far: AsyncVintner) -> None:
+    """A server takes 100 on a socket."""
+    watches = [Watch("*", "vines", f"id=eq.{uuid4()}") for _ in range(101)]
+    async with AsyncExitStack() as others:
+        for watch in watches[:100]:
+            await others.enter_async_context(far.live._subscriptions.subscribe(watch))
+        await until(lambda: far.live.state is LiveState.LIVE, 60)
+        async with far.live._subscriptions.subscribe(watches[100]) as last:
+            await until(lambda: isinstance(far.live.error, errors.RateLimited))
+            await others.aclose()
+            assert await next_signal(last) is Signal.RESYNC
+            assert far.live.state is LiveState.LIVE
 
 
 async def test_a_refused_token_is_renewed(
