@@ -145,8 +145,9 @@ class Vintner:
             self.server.url(), autocommit=True, cursor_factory=psycopg.RawCursor
         ) as owner:
             rows.act_as(owner, self.owner.id)
-            register = Step("select public.register_tendril($1)", ("bench",))
-            self.tendrils += [UUID(register.run(owner)["worker_id"]) for _ in range(SESSIONS)]
+            for number in range(SESSIONS):
+                register = Step("select public.register_tendril($1)", (f"bench-{number}",))
+                self.tendrils.append(UUID(register.run(owner)["worker_id"]))
 
     def fill(self, admin: Session, queued: int, finished: int) -> None:
         """Leaves exactly so many jobs."""

@@ -110,32 +110,33 @@ def add_queues(admin: Admin, each: int) -> int:
 def empty_queue(admin: Admin) -> None:
     """Removes every job with what speaks of it."""
     admin.execute("truncate public.provision_jobs cascade")
-    admin.execute("truncate private.next_jobs")
+    admin.execute("truncate private.open_jobs")
 
 
-def line_up(admin: Admin) -> None:
-    """Does what the triggers would have: notes which job of each vine at rest is the next."""
-    admin.execute("truncate private.next_jobs")
+def open_jobs(admin: Admin) -> None:
+    """Does what the triggers would have: notes the jobs that have not ended, and the turns."""
+    admin.execute("truncate private.open_jobs")
     admin.execute("""
-        insert into private.next_jobs (job_id, vine_id, account_id, priority, created_at)
-        select j.id, j.vine_id, j.account_id, j.priority, j.created_at
-        from public.vines as v
-        cross join lateral (
-          select j.* from public.provision_jobs as j
-          where j.vine_id = v.id and j.status = 'QUEUED'
-          order by j.priority, j.created_at, j.id
-          limit 1
-        ) as j
-        where not exists (
-          select from public.provision_jobs as r
-          where r.vine_id = v.id and r.status in ('CLAIMED', 'PROCESSING')
-        )
+        insert into private.open_jobs (
+          job_id, vine_id, account_id, priority, created_at, waiting_on, worker_id, deadline)
+        select j.id, j.vine_id, j.account_id, j.priority, j.created_at,
+               case
+                 when j.status <> 'QUEUED' then null
+                 when row_number() over (
+                   partition by j.vine_id
+                   order by j.status = 'QUEUED', j.priority, j.created_at, j.id
+                 ) = 1 then 'tendril'
+                 else 'vine'
+               end::private.job_wait, j.worker_id, j.deadline
+        from public.provision_jobs as j
+        where j.completed_at is null
+        order by j.created_at
         """)
 
 
 def settle(admin: Admin) -> None:
     """Brings the planner's statistics up to date."""
-    admin.execute("vacuum analyze public.provision_jobs, private.next_jobs")
+    admin.execute("vacuum analyze public.provision_jobs, private.open_jobs")
 
 
 JOBS: LiteralString = """
@@ -164,7 +165,7 @@ def add_jobs(admin: Admin, account: UUID, queued: int, finished: int = 0) -> Non
     """Adds PLANs that take turns among an account's vines; the queued ones stand behind others."""
     with past_triggers(admin):
         admin.execute(JOBS, {"account": account, "queued": queued, "finished": finished})
-    line_up(admin)
+    open_jobs(admin)
 
 
 def queue_behind_one_vine(admin: Admin, account: UUID, jobs: int) -> None:
@@ -193,7 +194,7 @@ def queue_behind_one_vine(admin: Admin, account: UUID, jobs: int) -> None:
             """,
             {"account": account, "jobs": jobs},
         )
-    line_up(admin)
+    open_jobs(admin)
 
 
 def act_as(session: psycopg.Connection[Any], user: UUID) -> None:

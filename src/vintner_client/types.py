@@ -16,6 +16,8 @@ from pydantic import BaseModel, Field, JsonValue
 
 AuthAalLevel: TypeAlias = Literal["aal1", "aal2", "aal3"]
 
+PrivateJobWait: TypeAlias = Literal["approval", "vine", "tendril"]
+
 PublicAccountRole: TypeAlias = Literal["viewer", "operator", "admin", "owner"]
 
 PublicAuditAction: TypeAlias = Literal["CREATED", "UPDATED", "DELETED", "PROVISIONED", "DESTROYED", "REVEALED"]

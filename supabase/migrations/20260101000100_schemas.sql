@@ -26,10 +26,13 @@ alter default privileges revoke execute on functions from public;
 
 create function private.current_user_id()
 returns uuid
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select case when claims.sub ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then claims.sub::uuid end
-  from (select auth.jwt() ->> 'sub') as claims (sub);
+declare
+  v_sub constant text := auth.jwt() ->> 'sub';
+begin
+  return case when v_sub ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then v_sub::uuid end;
+end;
 $$;
 comment on function private.current_user_id is
   'The caller''s auth user id, or null. Unlike auth.uid() it never raises, whatever a token holds: '

@@ -259,7 +259,7 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 begin
   perform from public.provision_jobs as j
-  where j.account_id = p_account_id and j.status in ('QUEUED', 'CLAIMED', 'PROCESSING')
+  where j.id in (select o.job_id from private.open_jobs as o where o.account_id = p_account_id)
   for update;
   perform from public.vines as v
   where v.account_id = p_account_id

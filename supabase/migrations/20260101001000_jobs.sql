@@ -1,7 +1,5 @@
 -- Jobs: one unit of work for a Tendril each, their life cycle, and what a job does to its vine and
--- components. How they are queued and leased is in the chapters after the logs.
---
--- At most one running job a vine, held by an index.
+-- components. How they are queued and leased is in the chapters after this one.
 
 --------------------------------------------------------------------------------------------------
 -- Tables
@@ -58,7 +56,7 @@ create table public.provision_jobs (
   started_at timestamptz,
   completed_at timestamptz,
   unique (user_id, idempotency_key)
-) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
 comment on table public.provision_jobs is 'One unit of work for a Tendril.';
 comment on column public.provision_jobs.account_id is 'Whose job it is: copied from its vineyard, so that policies and claims need no join.';
 comment on column public.provision_jobs.user_id is 'Who asked for it.';
@@ -78,20 +76,12 @@ comment on column public.provision_jobs.timeout_seconds is 'How long it may run 
 comment on column public.provision_jobs.deadline is 'When the database steps in if the job has not moved on: not started, not ended, not stopped. Null while no Tendril has it.';
 comment on column public.provision_jobs.created_at is 'Time of the call, not of its transaction: the order of the queue.';
 
--- every change of status moves a row in all of its indexes, so they are few, and partial where they can be;
--- those of running jobs say so each in its own words, lest a search by one scans another
-create unique index provision_jobs_running_idx on public.provision_jobs (vine_id)
-  where status in ('CLAIMED', 'PROCESSING');
-create index provision_jobs_waiting_idx on public.provision_jobs (vine_id, priority, created_at, id)
-  where status = 'QUEUED' and (not approval_required or approved_at is not null);
-create index provision_jobs_leased_idx on public.provision_jobs (worker_id)
-  where worker_id is not null and completed_at is null;
-create index provision_jobs_deadline_idx on public.provision_jobs (deadline) where deadline is not null;
+-- of what a claim, a start or an end changes nothing is in an index, so that these write none: what must be
+-- found by it is in private.open_jobs
 create index provision_jobs_account_id_idx on public.provision_jobs (account_id, created_at desc);
 create index provision_jobs_vine_id_idx on public.provision_jobs (vine_id, created_at desc);
 create index provision_jobs_vineyard_id_idx on public.provision_jobs (vineyard_id);
 create index provision_jobs_cloud_identity_id_idx on public.provision_jobs (cloud_identity_id);
-create index provision_jobs_worker_id_idx on public.provision_jobs (worker_id) where worker_id is not null;
 create index provision_jobs_plan_job_id_idx on public.provision_jobs (plan_job_id) where plan_job_id is not null;
 create index provision_jobs_approved_by_idx on public.provision_jobs (approved_by) where approved_by is not null;
 
@@ -105,15 +95,17 @@ for each row execute function private.tg_set_updated_at();
 
 create function private.next_job_statuses(p_from public.provision_job_status)
 returns public.provision_job_status[]
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select case p_from
+begin
+  return case p_from
     when 'QUEUED' then '{CLAIMED,CANCELLED}'
     -- back to QUEUED when its Tendril is lost before any harm is done
     when 'CLAIMED' then '{PROCESSING,QUEUED,FAILED,CANCELLED}'
     when 'PROCESSING' then '{SUCCESS,FAILED,CANCELLED,QUEUED}'
     else '{}'
-  end::public.provision_job_status[]
+  end;
+end;
 $$;
 comment on function private.next_job_statuses is 'Every legal move of a job. For the guard and for tests.';
 
@@ -360,11 +352,22 @@ alter table public.job_types enable row level security;
 create policy job_types_select on public.job_types for select to authenticated using (true);
 grant select on public.job_types to authenticated, service_role;
 
+create function private.held_job_ids()
+returns setof uuid
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  return query select o.job_id from private.open_jobs as o where o.worker_id = private.current_user_id();
+end;
+$$;
+comment on function private.held_job_ids is 'The jobs that the calling Tendril holds. For the policy: = any(array(select …)).';
+grant execute on function private.held_job_ids to authenticated;
+
 alter table public.provision_jobs enable row level security;
 create policy provision_jobs_select on public.provision_jobs for select to authenticated
 using (
   account_id = any (array(select private.account_ids('viewer')))
-  or (worker_id = (select private.current_user_id()) and status in ('CLAIMED', 'PROCESSING'))
+  or id = any (array(select private.held_job_ids()))
 );
 comment on policy provision_jobs_select on public.provision_jobs is
   'Members of its account see a job, and the Tendril that holds it while it does.';

@@ -117,17 +117,19 @@ declare
   v_job public.provision_jobs;
 begin
   for v_job in
-    select * from public.provision_jobs
-    where worker_id = p_worker_id and completed_at is null and not id = any (p_except)
-    for update skip locked
+    select j.*
+    from private.open_jobs as o
+    join public.provision_jobs as j on j.id = o.job_id
+    where o.worker_id = p_worker_id and not o.job_id = any (p_except)
+      and j.worker_id = p_worker_id and j.completed_at is null
+    for update of j skip locked
   loop
     if private.lock_vine(v_job.vine_id) then
       perform private.resolve_lost_job(v_job);
     end if;
   end loop;
   return not exists (
-    select from public.provision_jobs
-    where worker_id = p_worker_id and completed_at is null and not id = any (p_except)
+    select from private.open_jobs where worker_id = p_worker_id and not job_id = any (p_except)
   );
 end;
 $$;
@@ -148,7 +150,7 @@ begin
   if not exists (
     select from public.workers where status <> 'OFFLINE' and last_heartbeat < v_now - private.lease_duration()
   ) and not exists (
-    select from public.provision_jobs where deadline < v_now
+    select from private.open_jobs where deadline < v_now
   ) then
     return;
   end if;
@@ -157,9 +159,9 @@ begin
     select w.* from public.workers as w
     where w.status <> 'OFFLINE' and w.last_heartbeat < v_now - private.lease_duration()
       and not exists (
-        select from public.provision_jobs as j
-        where j.worker_id = w.id and j.completed_at is null
-          and j.claimed_at > greatest(w.last_heartbeat, v_now - private.grace(w.mode))
+        select from private.open_jobs as o
+        join public.provision_jobs as j on j.id = o.job_id
+        where o.worker_id = w.id and j.claimed_at > greatest(w.last_heartbeat, v_now - private.grace(w.mode))
       )
     for update of w skip locked
   loop
@@ -168,9 +170,11 @@ begin
     end if;
   end loop;
   for v_job in
-    select * from public.provision_jobs
-    where deadline < v_now
-    for update skip locked
+    select j.*
+    from private.open_jobs as o
+    join public.provision_jobs as j on j.id = o.job_id
+    where o.deadline < v_now and j.deadline < v_now
+    for update of j skip locked
   loop
     if private.lock_vine(v_job.vine_id) then
       perform private.resolve_overdue_job(v_job);
@@ -255,9 +259,9 @@ begin
   if not private.lose_jobs(v_worker.id, case
     when p_status = 'OFFLINE' then '{}'
     else p_running_job_ids || array(
-      select j.id from public.provision_jobs as j
-      where j.worker_id = v_worker.id and j.completed_at is null
-        and j.claimed_at >= now() - private.heartbeat_interval()
+      select o.job_id from private.open_jobs as o
+      join public.provision_jobs as j on j.id = o.job_id
+      where o.worker_id = v_worker.id and j.claimed_at >= now() - private.heartbeat_interval()
     )
   end) and p_status = 'OFFLINE' then
     -- the sweep must find it once more
@@ -268,14 +272,14 @@ begin
     'interval_seconds', extract(epoch from private.heartbeat_interval())::integer,
     'lease_seconds', extract(epoch from private.lease_duration())::integer,
     'cancel_job_ids', (
-      select coalesce(jsonb_agg(id), '[]') from public.provision_jobs
-      where worker_id = v_worker.id and completed_at is null and cancel_requested_at is not null
+      select coalesce(jsonb_agg(o.job_id), '[]') from private.open_jobs as o
+      join public.provision_jobs as j on j.id = o.job_id
+      where o.worker_id = v_worker.id and j.cancel_requested_at is not null
     ),
     'lost_job_ids', (
       select coalesce(jsonb_agg(r.id), '[]') from unnest(p_running_job_ids) as r (id)
       where not exists (
-        select from public.provision_jobs as j
-        where j.id = r.id and j.worker_id = v_worker.id and j.status in ('CLAIMED', 'PROCESSING')
+        select from private.open_jobs as o where o.job_id = r.id and o.worker_id = v_worker.id
       )
     ),
     'drain', v_worker.drain_requested_at is not null,

@@ -3,18 +3,17 @@
 
 create function private.serves(p_worker_id uuid, p_account_id uuid)
 returns boolean
-language sql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = ''
 as $$
-  select exists (
+begin
+  return exists (
     select
     from public.workers as w
-    where w.id = p_worker_id and (
-      w.mode = 'cloud-hosted' or exists (
-        select from public.accounts_memberships as m
-        where m.account_id = p_account_id and m.user_id = w.user_id and m.role >= 'admin'
-      )
-    )
+    left join public.accounts_memberships as m
+      on m.account_id = p_account_id and m.user_id = w.user_id and m.role >= 'admin'
+    where w.id = p_worker_id and (w.mode = 'cloud-hosted' or m.user_id is not null)
   );
+end;
 $$;
 comment on function private.serves is
   'Whether a Tendril, a removed one too, may still report on a job of this account. For held_job: a claim that was under '
@@ -33,8 +32,9 @@ begin
   end if;
   for v_job in
     select j.*
-    from public.provision_jobs as j
-    join public.workers as w on w.id = j.worker_id
+    from public.workers as w
+    join private.open_jobs as o on o.worker_id = w.id
+    join public.provision_jobs as j on j.id = o.job_id and j.worker_id = w.id
     where w.user_id = old.user_id and w.mode = 'self-hosted'
       and j.account_id = old.account_id and j.status in ('CLAIMED', 'PROCESSING')
     order by j.id
@@ -55,7 +55,10 @@ as $$
 begin
   perform private.resolve_lost_job(j, 'was removed')
   from (
-    select * from public.provision_jobs where worker_id = old.id and completed_at is null for update
+    select j.* from public.provision_jobs as j
+    where j.id in (select o.job_id from private.open_jobs as o where o.worker_id = old.id)
+      and j.worker_id = old.id and j.completed_at is null
+    for update
   ) as j;
   return old;
 end;

@@ -19,11 +19,11 @@ language sql stable security definer set search_path = ''
 as $$
   -- from one account to the next by index, however many jobs each has
   with recursive waiting (account_id) as (
-    (select n.account_id from private.next_jobs as n order by n.account_id limit 1)
+    (select o.account_id from private.open_jobs as o where o.waiting_on = 'tendril' order by o.account_id limit 1)
     union all
     select (
-      select n.account_id from private.next_jobs as n
-      where n.account_id > w.account_id order by n.account_id limit 1
+      select o.account_id from private.open_jobs as o
+      where o.waiting_on = 'tendril' and o.account_id > w.account_id order by o.account_id limit 1
     )
     from waiting as w
     where w.account_id is not null
@@ -36,18 +36,18 @@ create function private.claim_next_job(p_worker_id uuid)
 returns public.provision_jobs
 language plpgsql volatile security definer set search_path = ''
 -- its plans are made once a session and must hold when a small queue has become a large one
-set enable_seqscan = off set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
 as $$
 declare
+  v_caller constant uuid := private.current_user_id();
   v_worker public.workers;
   v_account_id uuid;
   v_job_id uuid;
   v_job public.provision_jobs;
 begin
   perform private.check_session();
-  select * into v_worker from public.workers
-  where id = p_worker_id and id = private.current_user_id() and removed_at is null;
-  if not found then
+  select * into v_worker from public.workers where id = p_worker_id and removed_at is null;
+  if v_worker.id is distinct from v_caller or v_caller is null then
     perform private.raise_error('not_allowed', 'claim jobs: a Tendril does so, for itself');
   elsif v_worker.status <> 'ONLINE' then
     perform private.raise_error('worker_unavailable', v_worker.name, v_worker.status::text);
@@ -67,9 +67,9 @@ begin
       where v_worker.mode = 'cloud-hosted' and not private.has_own_tendril(w.account_id)
     ) as s
     cross join lateral (
-      select n.priority, n.created_at, n.job_id from private.next_jobs as n
-      where n.account_id = s.account_id
-      order by n.priority, n.created_at, n.job_id
+      select o.priority, o.created_at, o.job_id from private.open_jobs as o
+      where o.account_id = s.account_id and o.waiting_on = 'tendril'
+      order by o.priority, o.created_at, o.job_id
       limit 1
     ) as f
     order by f.priority, f.created_at, f.job_id
@@ -77,19 +77,18 @@ begin
     -- only now, so that asking in vain writes nothing; nobody finds it lost, or removes it, before its claim
     perform from public.workers where id = v_worker.id and status = 'ONLINE' and removed_at is null for share;
     exit when not found;
-    select n.job_id into v_job_id
-    from private.next_jobs as n
-    join public.provision_jobs as j on j.id = n.job_id
-    where n.account_id = v_account_id and j.status = 'QUEUED'
-    order by n.priority, n.created_at, n.job_id
+    select o.job_id into v_job_id
+    from private.open_jobs as o
+    join public.provision_jobs as j on j.id = o.job_id
+    where o.account_id = v_account_id and o.waiting_on = 'tendril'
+    order by o.priority, o.created_at, o.job_id
     limit 1
-    for update of n, j skip locked;
+    for update of o, j skip locked;
     exit when v_job_id is not null;
   end loop;
   if v_job_id is null then
     return null;
   end if;
-  delete from private.next_jobs where job_id = v_job_id;
   update public.provision_jobs
   set status = 'CLAIMED', worker_id = v_worker.id, claimed_at = now(), attempt = attempt + 1
   where id = v_job_id
@@ -116,6 +115,7 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_job public.provision_jobs := private.held_job(p_job_id, p_attempt);
+  v_vine public.vines;
 begin
   if v_job.status = 'PROCESSING' then
     return v_job;
@@ -123,9 +123,12 @@ begin
   if v_job.approval_required and v_job.approved_at is null then
     perform private.raise_error('approval_withdrawn', v_job.id::text);
   end if;
-  -- a PLAN that waited behind a DESTROY would plan to make everything anew
-  perform private.raise_error('vine_destroyed', private.vine_label(v)) from public.vines as v
-  where v.id = v_job.vine_id and v.status = 'DESTROYED';
+  -- before the job's open row: everyone locks them in this order
+  select * into v_vine from public.vines where id = v_job.vine_id for no key update;
+  if v_vine.status = 'DESTROYED' then
+    -- a PLAN that waited behind a DESTROY would plan to make everything anew
+    perform private.raise_error('vine_destroyed', private.vine_label(v_vine));
+  end if;
   update public.provision_jobs set status = 'PROCESSING', started_at = now()
   where id = v_job.id returning * into v_job;
   if v_job.job_type = 'DEPLOY' then
@@ -166,6 +169,7 @@ returns public.provision_jobs
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
+  v_caller constant uuid := private.current_user_id();
   v_job public.provision_jobs;
 begin
   if p_status is null or p_status not in ('SUCCESS', 'FAILED', 'CANCELLED') then
@@ -174,22 +178,26 @@ begin
     perform private.raise_error('invalid_input', 'Outputs and metadata of a job are objects.');
   end if;
   perform private.check_session();
-  select * into v_job from public.provision_jobs
-  where id = p_job_id and worker_id = private.current_user_id() and attempt = p_attempt
-  for update;
-  -- it has said so before, and the answer was lost
-  if v_job.status = p_status then
-    return v_job;
-  end if;
-  v_job := private.held_job(p_job_id, p_attempt);
+  -- the fence of held_job, in the statement that writes
   update public.provision_jobs
   set status = p_status,
       completed_at = now(),
       error_message = p_error_message,
       execution_metadata = execution_metadata || coalesce(p_execution_metadata, '{}')
         || case when p_outputs is null then '{}' else jsonb_build_object('outputs', private.public_outputs(p_outputs)) end
-  where id = v_job.id
+  where id = p_job_id and worker_id = v_caller and attempt = p_attempt and status in ('CLAIMED', 'PROCESSING')
   returning * into v_job;
+  if not found then
+    select * into v_job from public.provision_jobs
+    where id = p_job_id and worker_id = v_caller and attempt = p_attempt and status = p_status;
+    if not found then
+      perform private.raise_error('lease_lost', p_job_id::text);
+    end if;
+    -- it has said so before, and the answer was lost
+    return v_job;
+  elsif not private.serves(v_caller, v_job.account_id) then
+    perform private.raise_error('lease_lost', p_job_id::text);
+  end if;
   perform private.settle_vine(v_job, p_status);
   if p_status = 'SUCCESS' and v_job.job_type = 'DEPLOY' and p_outputs is not null then
     perform private.fill_in_outputs(v_job.vine_id, p_outputs);

@@ -80,11 +80,12 @@ begin
   end if;
   -- a PLAN may wait behind a DEPLOY, or go before what waits for an approval; behind a DESTROY there is
   -- nothing left to plan
-  select * into v_job from public.provision_jobs
-  where vine_id = p_vine_id
-    and job_type in ('DEPLOY', 'DESTROY')
-    and status in ('QUEUED', 'CLAIMED', 'PROCESSING')
-    and not (p_job_type = 'PLAN' and (job_type = 'DEPLOY' or approval_required and approved_at is null));
+  select j.* into v_job
+  from private.open_jobs as o
+  join public.provision_jobs as j on j.id = o.job_id
+  where o.vine_id = p_vine_id
+    and j.job_type in ('DEPLOY', 'DESTROY')
+    and not (p_job_type = 'PLAN' and (j.job_type = 'DEPLOY' or o.waiting_on = 'approval'));
   if found then
     perform private.raise_error('vine_busy', v_label, v_job.job_type);
   end if;
@@ -186,10 +187,12 @@ returns trigger
 language plpgsql security definer set search_path = ''
 as $$
 begin
-  -- credentials that changed while the test ran are not the ones it tried; who never asked for them tried none
-  update public.cloud_identities set is_verified = (new.status = 'SUCCESS')
-  where id = new.cloud_identity_id and is_verified <> (new.status = 'SUCCESS')
-    and coalesce(private.context_sha256(null, id) = new.context_sha256, new.status = 'FAILED');
+  if new.job_type = 'CONNECTION_TEST' and old.status = 'PROCESSING' and new.status in ('SUCCESS', 'FAILED') then
+    -- credentials that changed while the test ran are not the ones it tried; who never asked for them tried none
+    update public.cloud_identities set is_verified = (new.status = 'SUCCESS')
+    where id = new.cloud_identity_id and is_verified <> (new.status = 'SUCCESS')
+      and coalesce(private.context_sha256(null, id) = new.context_sha256, new.status = 'FAILED');
+  end if;
   return null;
 end;
 $$;
@@ -197,9 +200,7 @@ comment on function private.tg_provision_jobs__verify_identity is 'A CONNECTION_
 
 create trigger verify_identity
 after update of status on public.provision_jobs
-for each row when (
-  new.job_type = 'CONNECTION_TEST' and old.status = 'PROCESSING' and new.status in ('SUCCESS', 'FAILED')
-)
+for each row when (new.vine_id is null)
 execute function private.tg_provision_jobs__verify_identity();
 
 create function private.visible_job(p_job_id uuid)

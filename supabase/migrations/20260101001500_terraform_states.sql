@@ -308,9 +308,11 @@ begin
   end if;
   perform private.require_role(v_vine.account_id, 'admin', 'change a Terraform state');
   -- a claim of this vine that is under way ends before the look below, and none begins after it
-  perform from private.next_jobs where vine_id = p_vine_id for update;
-  select * into v_job from public.provision_jobs
-  where vine_id = p_vine_id and status in ('CLAIMED', 'PROCESSING');
+  perform from private.open_jobs where vine_id = p_vine_id and waiting_on = 'tendril' for update;
+  select j.* into v_job
+  from private.open_jobs as o
+  join public.provision_jobs as j on j.id = o.job_id
+  where o.vine_id = p_vine_id and o.waiting_on is null;
   if found then
     perform private.raise_error('vine_busy', private.vine_label(v_vine), v_job.job_type);
   elsif v_vine.status = 'DESTROYED' then

@@ -209,7 +209,9 @@ returns trigger
 language plpgsql security definer set search_path = ''
 as $$
 begin
-  delete from private.saved_plans where job_id = new.plan_job_id;
+  if old.status = 'PROCESSING' and new.completed_at is not null then
+    delete from private.saved_plans where job_id = new.plan_job_id;
+  end if;
   return null;
 end;
 $$;
@@ -217,5 +219,5 @@ comment on function private.tg_provision_jobs__drop_applied_plan is 'A plan that
 
 create trigger drop_applied_plan
 after update of status on public.provision_jobs
-for each row when (new.plan_job_id is not null and old.status = 'PROCESSING' and new.status in ('SUCCESS', 'FAILED', 'CANCELLED'))
+for each row when (new.plan_job_id is not null)
 execute function private.tg_provision_jobs__drop_applied_plan();

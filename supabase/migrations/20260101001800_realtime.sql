@@ -106,7 +106,7 @@ after insert on public.provision_job_logs
 referencing new table as inserted
 for each statement execute function private.tg_provision_job_logs__broadcast();
 
-create function private.tg_next_jobs__wake()
+create function private.tg_open_jobs__wake()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
@@ -119,7 +119,7 @@ begin
   end if;
   -- a Tendril that ends a job asks for the next one itself
   if current_setting('vintner.acting', true) is distinct from 'database' and exists (
-    select from public.workers as w where w.id = private.current_user_id() and w.status = 'ONLINE'
+    select from public.workers as w where w.id = (select private.current_user_id()) and w.status = 'ONLINE'
   ) then
     return null;
   end if;
@@ -139,12 +139,13 @@ begin
   return null;
 end;
 $$;
-comment on function private.tg_next_jobs__wake is
+comment on function private.tg_open_jobs__wake is
   'Tells the Tendrils that serve an account that there is a job to claim, once a transaction.';
 
 create trigger wake
-after insert on private.next_jobs
-for each row execute function private.tg_next_jobs__wake();
+after insert or update on private.open_jobs
+for each row when (new.waiting_on = 'tendril')
+execute function private.tg_open_jobs__wake();
 
 create function private.tg_provision_jobs__cancel()
 returns trigger

@@ -64,7 +64,7 @@ select set_eq($$
         -- rows without the reference need no place in its index
         and (i.indpred is null or pg_get_expr(i.indpred, i.indrelid) ~ '^\(\w+ IS NOT NULL\)$')
     )
-$$, $$ values ('provision_jobs', 'provision_jobs_job_type_fkey') $$,
+$$, $$ values ('provision_jobs', 'provision_jobs_job_type_fkey'), ('provision_jobs', 'provision_jobs_worker_id_fkey') $$,
   'every foreign key has an index, but for those that docs/advisors.md explains');
 select set_eq($$
   select schemaname || '.' || tablename from pg_publication_tables where pubname = 'supabase_realtime'

@@ -41,17 +41,27 @@ order by n, v.id
 
 RUNNING: LiteralString = "('CLAIMED', 'PROCESSING')"
 BROKEN: tuple[LiteralString, ...] = (
-    # private.next_jobs is just what follows from the jobs
-    f"""
+    # private.open_jobs is just what follows from the jobs: one of a vine has the turn, if any may
+    """
     with wanted as (
-      select distinct on (coalesce(j.vine_id, j.id))
-        j.id, j.vine_id, j.account_id, j.priority, j.created_at
+      select j.id, j.vine_id, j.account_id, j.priority, j.created_at, j.worker_id, j.deadline, case
+        when j.status <> 'QUEUED' then null
+        when j.approval_required and j.approved_at is null then 'approval'
+        when j.vine_id is null or j.id = (
+          select o.id from mine as o
+          where o.vine_id = j.vine_id and o.completed_at is null
+            and not (o.status = 'QUEUED' and o.approval_required and o.approved_at is null)
+          order by o.status = 'QUEUED', o.priority, o.created_at, o.id
+          limit 1
+        ) then 'tendril'
+        else 'vine'
+      end::private.job_wait as waiting_on
       from mine as j
-      where j.status = 'QUEUED' and (not j.approval_required or j.approved_at is not null)
-        and not exists (select from mine as r where r.vine_id = j.vine_id and r.status in {RUNNING})
-      order by coalesce(j.vine_id, j.id), j.priority, j.created_at, j.id
+      where j.completed_at is null
     ), kept as (
-      select n.* from private.next_jobs as n where n.account_id = (select id from account)
+      select o.job_id, o.vine_id, o.account_id, o.priority, o.created_at, o.worker_id, o.deadline,
+             o.waiting_on
+      from private.open_jobs as o where o.account_id = (select id from account)
     )
     select 'out of line: ' || x.id from (
       (table wanted except table kept) union all (table kept except table wanted)
