@@ -23,9 +23,16 @@ create temporary table changes (kind text, updated_at timestamptz) on commit dro
 do $$
 begin
   for i in 1..2 loop
-    with changed as (update public.vines set region = region returning updated_at) insert into changes select 'vine', * from changed;
-    with changed as (update public.vineyards set name = name returning updated_at) insert into changes select 'vineyard', * from changed;
-    with changed as (update public.provision_jobs set priority = priority returning updated_at) insert into changes select 'job', * from changed;
+    with changed as (
+      update public.vines set region = region where id = (select vine from t) returning updated_at
+    ) insert into changes select 'vine', * from changed;
+    with changed as (
+      update public.vineyards set name = name
+      where id = (select vineyard_id from public.vines where id = (select vine from t)) returning updated_at
+    ) insert into changes select 'vineyard', * from changed;
+    with changed as (
+      update public.provision_jobs set priority = priority where vine_id = (select vine from t) returning updated_at
+    ) insert into changes select 'job', * from changed;
   end loop;
 end;
 $$;
