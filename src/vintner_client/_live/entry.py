@@ -13,7 +13,7 @@ from vintner_client._live.logs import follow
 from vintner_client._live.state import LiveState
 from vintner_client._live.store import AsyncStore
 from vintner_client._live.stores import Stores
-from vintner_client._live.subscriptions import StateListener, Subscriptions
+from vintner_client._live.subscriptions import StateCallback, Subscriptions
 from vintner_client._live.sync_store import SyncStore
 from vintner_client._live.thread import LoopThread
 from vintner_client.errors import VintnerError
@@ -59,17 +59,17 @@ class Live:
         """Why it is not heard: what went wrong last. None while all is well."""
         return self._subscriptions.error
 
-    def on_state_change(self, listener: StateListener) -> Callable[[], None]:
-        """Has a function called with the state and the error whenever one of them changes.
+    def on_state_change(self, callback: StateCallback, /) -> Callable[[], None]:
+        """Has a function called with the state and the error whenever one of them has changed.
 
         Args:
-            listener: is called in the event loop, by the sync client in its thread, and must not
-                block.
+            callback: is called in the event loop, by the sync client in its thread, and is to be
+                brief; what it raises is logged.
 
         Returns:
-            What ends it.
+            A function that ends it.
         """
-        return self._subscriptions.on_state_change(listener)
+        return self._subscriptions.on_state_change(callback)
 
 
 class AsyncLive(Live):

@@ -18,7 +18,7 @@ from vintner_client.errors import ClientClosed, VintnerError
 MOST_WAITING = 256
 """News that wait for one subscriber."""
 
-StateListener = Callable[[LiveState, VintnerError | None], None]
+StateCallback = Callable[[LiveState, VintnerError | None], None]
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class Subscriptions:
     def __init__(self, url: str, key: str, tokens: TokenSource) -> None:
         self.state = LiveState.CLOSED
         self.error: VintnerError | None = None
-        self._state_listeners: list[StateListener] = []
+        self._state_callbacks: list[StateCallback] = []
         self._url = url
         self._key = key
         self._tokens = tokens
@@ -116,12 +116,12 @@ class Subscriptions:
         """
         return Subscription(self, watches, topic)
 
-    def on_state_change(self, listener: StateListener) -> Callable[[], None]:
+    def on_state_change(self, callback: StateCallback) -> Callable[[], None]:
         """See `Live.on_state_change`."""
-        self._state_listeners = [*self._state_listeners, listener]
+        self._state_callbacks = [*self._state_callbacks, callback]
 
         def end() -> None:
-            self._state_listeners = [each for each in self._state_listeners if each != listener]
+            self._state_callbacks = [each for each in self._state_callbacks if each is not callback]
 
         return end
 
@@ -189,8 +189,8 @@ class Subscriptions:
             return
         if self.state is LiveState.DOWN and before[0] is not LiveState.DOWN:
             log.warning("Realtime is not heard, and goes on being tried: %s", self.error)
-        for listener in self._state_listeners:
+        for callback in self._state_callbacks:
             try:
-                listener(self.state, self.error)
+                callback(self.state, self.error)
             except Exception:
-                log.exception("a listener to the state of live data failed")
+                log.exception("a callback for the state of live data failed")

@@ -116,7 +116,7 @@ async def test_the_state_is_told_as_it_changes(
     ]
 
 
-async def test_a_listener_that_fails_or_has_left_harms_nobody(
+async def test_a_callback_that_fails_or_has_ended_harms_nobody(
     far: AsyncVintner, proxy: Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     left: States = []
