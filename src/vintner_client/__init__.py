@@ -17,6 +17,8 @@ PostgREST, Auth and Realtime of a Supabase project that has Vintner's migrations
 from vintner_client import errors, models
 from vintner_client._async.client import AsyncVintner
 from vintner_client._live.state import LiveState
+from vintner_client._live.store import AsyncStore
+from vintner_client._live.sync_store import SyncStore
 from vintner_client._session import Session
 from vintner_client._storage import FileStorage, MemoryStorage, Storage
 from vintner_client._sync.client import Vintner
@@ -25,12 +27,14 @@ from vintner_client.errors import VintnerError
 
 __all__ = [
     "UNSET",
+    "AsyncStore",
     "AsyncVintner",
     "FileStorage",
     "LiveState",
     "MemoryStorage",
     "Session",
     "Storage",
+    "SyncStore",
     "Unset",
     "Vintner",
     "VintnerError",

@@ -38,8 +38,8 @@ log = logging.getLogger(__name__)
 class AsyncStore(Generic[Item, Filters]):
     """Items that stay as the server has them. An async context manager, and open while in it.
 
-    Whatever is in it can be read at any time from any thread; every other method belongs to the
-    event loop that opened it.
+    `items`, `get` and the other properties can be read at any time and from any thread, and hold
+    the last that is known once it is closed. Every other method belongs to one event loop.
 
     Args:
         kind: what it shows.
@@ -105,7 +105,7 @@ class AsyncStore(Generic[Item, Filters]):
         return self._error
 
     def get(self, item_id: UUID) -> Item | None:
-        """The item of an id; None where it is none of these.
+        """An item; None where `items` has none of this id.
 
         Args:
             item_id: its id.
@@ -228,16 +228,16 @@ class AsyncStore(Generic[Item, Filters]):
         Raises:
             InvalidInput: a field that it has not, or a value that does not fit.
         """
-        end = self.expect(row_id, values)
+        end = self._expect(row_id, values)
+        succeeded = False
         try:
             yield
-        except BaseException:
-            end(False)
-            raise
-        end(True)
+            succeeded = True
+        finally:
+            end(succeeded)
 
-    def expect(self, row_id: UUID, values: Mapping[str, Any]) -> Callable[[bool], None]:
-        """The two halves of `optimistic`: begins it, and gives what ends it; see `optimistic`."""
+    def _expect(self, row_id: UUID, values: Mapping[str, Any]) -> Callable[[bool], None]:
+        """Begins what `optimistic` does, and gives what ends it."""
         table = next((t for t in self._tables.values() if t.get(row_id) is not None), None)
         if table is None:
             return lambda succeeded: None
@@ -253,8 +253,10 @@ class AsyncStore(Generic[Item, Filters]):
     def on_change(self, callback: Callable[[tuple[Item, ...]], object], /) -> Callable[[], None]:
         """Has a function called with the items whenever they have changed.
 
+        What comes at once is told once. What the function raises is logged.
+
         Args:
-            callback: is called in the event loop, and is to be brief; what it raises is logged.
+            callback: a plain function; it is called in the event loop, and must not block.
 
         Returns:
             A function that ends it.

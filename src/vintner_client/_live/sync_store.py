@@ -107,14 +107,15 @@ class SyncStore(Generic[Item, Filters]):
     @contextmanager
     def optimistic(self, row_id: UUID, /, **values: Any) -> Iterator[None]:
         """See `AsyncStore.optimistic`."""
-        end = self._there(self._store.expect, row_id, values)
+        end = self._there(self._store._expect, row_id, values)
+        succeeded = False
         try:
             yield
-        except BaseException:
+            succeeded = True
+        finally:
+            # a client that was closed meanwhile shows nothing any more
             with suppress(ClientClosed):
-                self._there(end, False)
-            raise
-        self._there(end, True)
+                self._there(end, succeeded)
 
     def on_change(self, callback: Callable[[tuple[Item, ...]], object], /) -> Callable[[], None]:
         """See `AsyncStore.on_change`; it is called in the client's own thread."""

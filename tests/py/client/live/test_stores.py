@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from functools import partial
 from typing import Any
 
@@ -211,6 +212,50 @@ async def test_several_stores_share_one_socket(
         assert proxy.live_connections == 1
     await until(lambda: proxy.live_connections == 0)
     assert store_tasks() == 0
+
+
+async def test_in_a_storm_it_ends_as_the_server_has_it(
+    far: AsyncVintner, ann: AsyncVintner, tendril: AsyncVintner, proxy: Proxy, vine: Vine
+) -> None:
+    seed = random.randrange(2**32)  # noqa: S311
+    print(f"seed {seed}")
+    dice = random.Random(seed)  # noqa: S311
+    other = await plant(ann)
+    wanted = JobFilter(status=[JobStatus.QUEUED, JobStatus.CLAIMED])
+    async with (
+        far.live.jobs() as jobs,
+        far.live.jobs(show=wanted, page_size=2) as waiting,
+        far.live.vineyards() as vineyards,
+    ):
+        for _ in range(60):
+            match dice.randrange(7):
+                case 0 | 1:
+                    await ann.vines.plan(dice.choice([vine, other]).id)
+                case 2:
+                    job = await tendril.lease.claim_next_job()
+                    if job is not None:
+                        await tendril.lease.start_job(job)
+                        if dice.random() < 0.7:
+                            await tendril.lease.complete_job(job, status=JobStatus.FAILED)
+                case 3:
+                    queued = await ann.jobs.list(status=JobStatus.QUEUED).first()
+                    if queued is not None:
+                        jobs.add_or_update(await ann.jobs.cancel(queued.id))
+                case 4:
+                    await ann.vineyards.update(vine.vineyard_id, name=f"name {dice.random()}")
+                case 5:
+                    proxy.cut(only_live=dice.random() < 0.5)
+                case 6:
+                    proxy.mute_live = not proxy.mute_live
+                    proxy.cut(only_live=True)
+        proxy.mute_live = False
+        proxy.cut(only_live=True)
+        every = await ann.jobs.list().all()
+        first = await ann.jobs.list(status=[JobStatus.QUEUED, JobStatus.CLAIMED]).take(2)
+        await until(lambda: list(jobs.items) == every, 60)
+        await until(lambda: list(waiting.items) == first, 60)
+        names = [each.name for each in await ann.vineyards.list(order="created_at").all()]
+        await until(lambda: [each.name for each in vineyards.items] == names, 60)
 
 
 async def test_closing_the_client_closes_its_stores(
