@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from support._sync.people import client_of, plant, sign_up
 from support.waiting import until
 from vintner_client import Vintner, errors
-from vintner_client.models import Job
+from vintner_client.models import Job, JobFilter, JobStatus
 from vintner_local.pytest_plugin import SupabaseStack
 
 
@@ -94,3 +95,13 @@ async def test_who_waits_for_changes_is_told_when_the_client_is_closed(ann: Vint
         thread.join(30)
     assert len(refused) == 1
     assert not any(each.name == "vintner-live" for each in threading.enumerate())
+
+
+def test_the_example_in_the_documentation_runs(
+    ann: Vintner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "live.md").read_text()
+    code = page.partition("## Live stores")[2].partition("```python")[2].partition("```")[0]
+    ann.vines.plan(plant(ann).id)
+    exec(code, {"client": ann, "JobFilter": JobFilter, "JobStatus": JobStatus})  # noqa: S102
+    assert capsys.readouterr().out == "0 left\n"
