@@ -19,7 +19,7 @@ from tendril.terraform import Terraform, TerraformFailed, TerraformStopped
 from tendril.terraform_binary import TerraformBinary
 from tendril.workspace import NoTemplate, Workspace, add_template, open_workspace
 from vintner_client import AsyncVintner
-from vintner_client.errors import LeaseLost, VintnerError
+from vintner_client.errors import LeaseLost, TooLarge, VintnerError
 from vintner_client.models import Job, JobContext, JobStatus, JobType
 
 log = logging.getLogger(__name__)
@@ -63,15 +63,14 @@ class JobRunner:
         """
         try:
             outcome = await self._begin_and_execute(job, stop)
-            await self._outages.outlast(
-                lambda: self._lease.complete_job(
-                    job,
-                    status=outcome.status,
-                    error_message=outcome.error_message,
-                    outputs=outcome.outputs,
-                    execution_metadata=outcome.metadata,
-                )
-            )
+            try:
+                await self._report(job, outcome)
+            except TooLarge as error:
+                # what was done was done, whatever is to be said of it
+                log.warning("job %s is reported without its outputs: %s", job.id, error)
+                outcome.error_message = outcome.error_message or f"Its outputs are lost: {error}"
+                outcome.outputs, outcome.metadata = None, {}
+                await self._report(job, outcome)
         except LeaseLost:
             log.warning("lost job %s: its result is discarded", job.id)
         except VintnerError as error:
@@ -79,6 +78,17 @@ class JobRunner:
         else:
             reason = f": {outcome.error_message}" if outcome.error_message else ""
             log.info("job %s ended %s%s", job.id, outcome.status, reason)
+
+    async def _report(self, job: Job, outcome: Outcome) -> None:
+        await self._outages.outlast(
+            lambda: self._lease.complete_job(
+                job,
+                status=outcome.status,
+                error_message=outcome.error_message,
+                outputs=outcome.outputs,
+                execution_metadata=outcome.metadata,
+            )
+        )
 
     async def _begin_and_execute(self, job: Job, stop: StopRequest) -> Outcome:
         if job.vine_id is None or job.plan_job_id is not None:

@@ -94,7 +94,7 @@ insert into private.error_codes (code, http_status, message, hint) values
   ('undecryptable', 409, 'What is stored as %s cannot be decrypted.', 'Write it anew.'),
   ('encryption_key_missing', 409, 'Vault does not hold the encryption key %s.', 'Restore Vault from the backup that this database is of.'),
   ('encryption_key_in_use', 409, '%s values are still encrypted under older keys.', 'Call reencrypt_batch until it returns 0, then try again.'),
-  ('too_large', 413, '%s has %s bytes; at most %s are taken.', 'Divide the vine into smaller ones.'),
+  ('too_large', 413, '%s has %s bytes; at most %s are taken.', 'Send less; where it is a state or a plan, divide the vine into smaller ones.'),
   ('state_conflict', 409, 'The Terraform state has moved on: %s.', 'Plan again from the newest state.');
 
 create function private.raise_error(p_code text, variadic p_args text[] default '{}')
@@ -116,6 +116,20 @@ comment on function private.raise_error is
   'Raises an error of private.error_codes as PTxyz, which the Data API answers as HTTP xyz. For every rule.';
 grant execute on function private.raise_error to authenticated, service_role;
 
+create function private.require_size(p_what text, p_text text, p_limit integer)
+returns integer
+language plpgsql stable set search_path = ''
+as $$
+begin
+  if octet_length(p_text) > p_limit then
+    perform private.raise_error('too_large', p_what, octet_length(p_text)::text, p_limit::text);
+  end if;
+  return octet_length(p_text);
+end;
+$$;
+comment on function private.require_size is
+  'The size of a text in bytes; refuses one above the limit. For whatever clients and Tendrils may send at any length.';
+
 --------------------------------------------------------------------------------------------------
 -- Shared trigger functions
 --------------------------------------------------------------------------------------------------
@@ -133,3 +147,25 @@ $$;
 comment on function private.tg_set_updated_at is
   'Keeps updated_at, in the database''s time: each change of a row has a later one, so that a reader can tell which of two '
   'states is the newer.';
+
+create function private.tg_limit_size()
+returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+  -- most rows are smaller as a whole than one text may be
+  if octet_length(new::text) > 2000 then
+    perform private.require_size('The ' || f.key, f.value #>> '{}', case
+      when jsonb_typeof(f.value) in ('object', 'array') or exists (
+        select from private.encrypted_columns as e where e.table_name = tg_relid and e.column_name = f.key
+      ) then 64 * 1024
+      else 2000
+    end)
+    from jsonb_each(to_jsonb(new)) as f;
+  end if;
+  return new;
+end;
+$$;
+comment on function private.tg_limit_size is
+  'Refuses a row in which a text has more than 2,000 bytes, or a list, an object or a ciphertext more than 64 KiB. For every '
+  'table that clients write.';

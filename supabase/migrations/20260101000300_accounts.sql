@@ -196,6 +196,14 @@ before update on public.accounts
 for each row when (old.* is distinct from new.*)
 execute function private.tg_set_updated_at();
 
+create trigger limit_size
+before insert or update of name on public.accounts
+for each row execute function private.tg_limit_size();
+
+create trigger limit_size
+before insert or update of first_name, last_name on public.users
+for each row execute function private.tg_limit_size();
+
 --------------------------------------------------------------------------------------------------
 -- Users come and go
 --------------------------------------------------------------------------------------------------
@@ -225,7 +233,11 @@ begin
     return new;
   end if;
   insert into public.users (auth_user_id, email, first_name, last_name)
-  values (new.id, new.email, new.raw_user_meta_data ->> 'first_name', new.raw_user_meta_data ->> 'last_name');
+  values (
+    new.id, new.email,
+    -- anybody signs up with whatever metadata; nobody is refused for it
+    left(new.raw_user_meta_data ->> 'first_name', 200), left(new.raw_user_meta_data ->> 'last_name', 200)
+  );
   perform private.make_account(coalesce(nullif(split_part(new.email, '@', 1), ''), 'personal'), new.id, true);
   return new;
 end;

@@ -108,6 +108,16 @@ before insert or update of access_token, refresh_token on public.provider_tokens
 for each row when (not private.is_reencrypting())
 execute function private.tg_encrypt();
 
+create trigger limit_size
+before insert or update of name, credentials on public.cloud_identities
+for each row when (not private.is_reencrypting())
+execute function private.tg_limit_size();
+
+create trigger limit_size
+before insert or update of access_token, refresh_token on public.provider_tokens
+for each row when (not private.is_reencrypting())
+execute function private.tg_limit_size();
+
 create function private.decrypted_credentials(p_identity public.cloud_identities)
 returns jsonb
 language sql stable security definer set search_path = ''

@@ -38,6 +38,10 @@ before update on public.vineyards
 for each row when (new.account_id <> old.account_id)
 execute function private.tg_vineyards__guard_account();
 
+create trigger limit_size
+before insert or update of name, description on public.vineyards
+for each row execute function private.tg_limit_size();
+
 alter table public.vineyards enable row level security;
 create policy vineyards_select on public.vineyards for select to authenticated
 using (account_id = any (array(select private.account_ids('viewer'))));

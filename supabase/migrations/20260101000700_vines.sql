@@ -38,6 +38,10 @@ create trigger set_updated_at
 before update on public.vines
 for each row execute function private.tg_set_updated_at();
 
+create trigger limit_size
+before insert or update of project_name, region, terraform_version on public.vines
+for each row execute function private.tg_limit_size();
+
 create function private.tg_vines__set_account()
 returns trigger
 language plpgsql security definer set search_path = ''

@@ -210,6 +210,8 @@ begin
     execute format('grant select, delete on %s to authenticated, service_role', v_kind.table_name);
     execute format('grant insert (vine_id, %s) on %s to authenticated', v_columns, v_kind.table_name);
     execute format('grant update (%s) on %s to authenticated', v_columns, v_kind.table_name);
+    execute format('create trigger limit_size before insert or update of %s on %s '
+      'for each row execute function private.tg_limit_size()', v_columns, v_kind.table_name);
     -- after, so that what it says of a vine is said to who may write there
     execute format('create trigger guard_destroyed after insert or update or delete on %s '
       'for each row when (not private.is_reencrypting()) '

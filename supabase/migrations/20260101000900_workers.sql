@@ -86,6 +86,10 @@ create trigger set_updated_at
 before update on public.workers
 for each row execute function private.tg_set_updated_at();
 
+create trigger limit_size
+before insert or update of name on public.workers
+for each row execute function private.tg_limit_size();
+
 create function public.is_outdated(p_worker public.workers)
 returns boolean
 language sql stable set search_path = ''

@@ -33,7 +33,8 @@ comment on table private.job_log_counts is 'What is known of a job''s log withou
 comment on column private.job_log_counts.last_seq is 'The highest that is stored.';
 comment on column private.job_log_counts.lines_after is
   'After which of this attempt''s chunks, as its Tendril counts, the database put a line of its own.';
-comment on column private.job_log_counts.bytes is 'Of the Tendrils'' chunks; over the limit, the log has ended.';
+comment on column private.job_log_counts.bytes is
+  'Of the Tendrils'' chunks, each of which counts as 100 at least; over the limit, the log has ended.';
 alter table private.job_log_counts enable row level security;
 
 create function private.log_chunk_limit()
@@ -43,11 +44,18 @@ as $$ select 40960 $$;
 comment on function private.log_chunk_limit is
   'Bytes of a chunk. 10,000 characters of any script fit, and its JSON form, at worst six times as long, fits one broadcast.';
 
+create function private.least_log_chunk()
+returns integer
+language sql immutable set search_path = ''
+as $$ select 100 $$;
+comment on function private.least_log_chunk is
+  'Bytes that a smaller chunk counts as: there is no end of empty ones, and each is a row.';
+
 create function private.log_limit()
 returns integer
 language sql immutable set search_path = ''
 as $$ select 16 * 1024 * 1024 $$;
-comment on function private.log_limit is 'Bytes of a job''s log.';
+comment on function private.log_limit is 'Bytes of a job''s log, counted by chunk.';
 
 --------------------------------------------------------------------------------------------------
 -- Counting
@@ -140,13 +148,13 @@ declare
   v_end integer := p_bytes;
 begin
   -- the first byte that is left out begins a character
-  while v_end > 0 and get_byte(v_bytes, v_end) between 128 and 191 loop
+  while v_end between 1 and length(v_bytes) - 1 and get_byte(v_bytes, v_end) between 128 and 191 loop
     v_end := v_end - 1;
   end loop;
   return convert_from(substring(v_bytes from 1 for v_end), 'UTF8');
 end;
 $$;
-comment on function private.cut_text is 'The beginning of a longer text, in whole characters. For append_job_logs.';
+comment on function private.cut_text is 'The beginning of a text, in whole characters. For append_job_logs.';
 
 create function private.append_job_logs(p_job_id uuid, p_attempt integer, p_chunks jsonb)
 returns integer
@@ -157,6 +165,7 @@ declare
   v_counts private.job_log_counts;
   v_chunk record;
   v_seq integer;
+  v_size integer;
   v_room integer;
   v_last_given integer := 0;
   v_seqs integer[] := '{}';
@@ -183,6 +192,7 @@ begin
     v_last_given := v_chunk.seq;
     v_seq := v_chunk.seq + (select count(*) from unnest(v_counts.lines_after) as l (after) where l.after < v_chunk.seq);
     continue when v_counts.bytes > private.log_limit();
+    v_size := greatest(octet_length(v_chunk.log_chunk), private.least_log_chunk());
     v_room := least(private.log_chunk_limit(), private.log_limit() - v_counts.bytes);
     if v_seq <= v_counts.last_seq then
       continue when exists (select from public.provision_job_logs as l where l.job_id = v_job.id and l.seq = v_seq);
@@ -190,9 +200,9 @@ begin
     v_counts.last_seq := greatest(v_counts.last_seq, v_seq);
     v_seqs := v_seqs || v_seq;
     v_streams := v_streams || v_chunk.stream_type;
-    if octet_length(v_chunk.log_chunk) <= v_room then
+    if v_size <= v_room then
       v_texts := v_texts || v_chunk.log_chunk;
-      v_counts.bytes := v_counts.bytes + octet_length(v_chunk.log_chunk);
+      v_counts.bytes := v_counts.bytes + v_size;
     else
       v_texts := v_texts || private.cut_text(v_chunk.log_chunk, v_room);
       v_counts := private.with_line(v_counts);
@@ -200,7 +210,7 @@ begin
       v_streams := v_streams || 'SYSTEM'::text;
       if v_counts.bytes + v_room < private.log_limit() then
         v_counts.bytes := v_counts.bytes + v_room;
-        v_texts := v_texts || format(E'A chunk of %s bytes is cut here, at the limit of %s.\n', octet_length(v_chunk.log_chunk), v_room);
+        v_texts := v_texts || format(E'A chunk of %s bytes is cut here, at the limit of %s.\n', v_size, v_room);
       else
         v_counts.bytes := private.log_limit() + 1;
         v_texts := v_texts || format(E'The log ends here, at its limit of %s bytes; the job goes on.\n', private.log_limit());
@@ -224,7 +234,8 @@ language sql volatile set search_path = ''
 as $$ select private.append_job_logs(p_job_id, p_attempt, p_chunks) $$;
 comment on function public.append_job_logs is
   'Appends chunks [{seq, log_chunk, stream_type}] to a running job''s log, passing over those it has; returns the '
-  'next seq. What is over the limits, 40,960 bytes a chunk and 16 MiB a job, is cut off, and a SYSTEM line says where. '
+  'next seq. What is over the limits, 40,960 bytes a chunk and 16 MiB a job, a chunk counting as 100 bytes at least, is cut '
+  'off, and a SYSTEM line says where. '
   'For the Tendril that holds the job.';
 grant execute on function public.append_job_logs to authenticated;
 

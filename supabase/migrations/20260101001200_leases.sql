@@ -241,7 +241,10 @@ declare
 begin
   if p_status is null then
     perform private.raise_error('invalid_input', 'A Tendril is ONLINE, DRAINING or OFFLINE.');
+  elsif cardinality(p_running_job_ids) > 1000 then
+    perform private.raise_error('invalid_input', 'A Tendril runs at most 1000 jobs.');
   end if;
+  perform private.require_size('The version', p_version, 100);
   update public.workers
   set last_heartbeat = now(),
       status = case when p_status = 'ONLINE' and drain_requested_at is not null then 'DRAINING' else p_status end,

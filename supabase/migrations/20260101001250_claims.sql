@@ -177,6 +177,9 @@ begin
   elsif jsonb_typeof(p_outputs) <> 'object' or jsonb_typeof(p_execution_metadata) <> 'object' then
     perform private.raise_error('invalid_input', 'Outputs and metadata of a job are objects.');
   end if;
+  perform private.require_size('The error message', p_error_message, 16 * 1024);
+  perform private.require_size('The metadata', p_execution_metadata::text, 64 * 1024);
+  perform private.require_size('What Terraform put out', p_outputs::text, 256 * 1024);
   perform private.check_session();
   -- the fence of held_job, in the statement that writes
   update public.provision_jobs
@@ -223,5 +226,6 @@ as $$
 $$;
 comment on function public.complete_job is
   'Ends a job as SUCCESS, FAILED or CANCELLED and moves its vine and components; said again, it changes nothing. '
-  'p_outputs holds Terraform''s outputs by component; what is encrypted in a component is kept there alone. For the Tendril that holds the job.';
+  'p_outputs holds Terraform''s outputs by component; what is encrypted in a component is kept there alone. The message may '
+  'have 16 KiB, the metadata 64, the outputs 256. For the Tendril that holds the job.';
 grant execute on function public.complete_job to authenticated;

@@ -14,6 +14,7 @@ as $$
 declare
   v_job public.provision_jobs;
 begin
+  perform private.require_size('The idempotency key', p_idempotency_key, 200);
   select * into v_job from public.provision_jobs
   where user_id = private.current_user_id() and idempotency_key = p_idempotency_key;
   if found and (coalesce(v_job.vine_id, v_job.cloud_identity_id), v_job.job_type, v_job.plan_job_id)

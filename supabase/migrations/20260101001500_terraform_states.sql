@@ -75,6 +75,7 @@ begin
   if v_job.vine_id is null or v_job.status <> 'PROCESSING' or jsonb_typeof(p_lock_info) is distinct from 'object' then
     perform private.raise_error('invalid_input', 'A lock is an object, taken for a job of a vine that has started.');
   end if;
+  perform private.require_size('This lock', p_lock_info::text, 8 * 1024);
   insert into private.terraform_states (vine_id) values (v_job.vine_id) on conflict (vine_id) do nothing;
   select * into strict v_state from private.terraform_states where vine_id = v_job.vine_id for update;
   if v_state.lock_info is not null
@@ -171,19 +172,6 @@ end;
 $$;
 comment on function private.read_state_header is
   'Lineage and serial of a Terraform state; null where it has none or is no JSON. For store_state.';
-
-create function private.require_size(p_what text, p_text text, p_limit integer)
-returns integer
-language plpgsql stable set search_path = ''
-as $$
-begin
-  if octet_length(p_text) > p_limit then
-    perform private.raise_error('too_large', p_what, octet_length(p_text)::text, p_limit::text);
-  end if;
-  return octet_length(p_text);
-end;
-$$;
-comment on function private.require_size is 'The size of a text in bytes; refuses one above the limit.';
 
 create function private.store_state(p_vine_id uuid, p_state text, p_job_id uuid, p_user_id uuid)
 returns bigint

@@ -17,6 +17,7 @@ class Faulty:
 
     Attributes:
         answers: the HTTP status that calls of a function get instead, by the function's name.
+        says: the JSON that goes with it, as if a rule refused; a page of HTML by default.
         loses: functions, or tables, whose calls are passed on and their answers lost.
         times: how many calls of a function get it; all by default.
         failed: how many calls of a function got it.
@@ -25,6 +26,7 @@ class Faulty:
 
     def __init__(self, target: str, http: ClientSession) -> None:
         self.answers: dict[str, int] = {}
+        self.says: dict[str, object] = {}
         self.loses: set[str] = set()
         self.times: dict[str, int] = {}
         self.failed: Counter[str] = Counter()
@@ -37,6 +39,8 @@ class Faulty:
         is_due = self.failed[function] < self.times.get(function, sys.maxsize)
         if is_due and (status := self.answers.get(function)):
             self.failed[function] += 1
+            if function in self.says:
+                return web.json_response(self.says[function], status=status)
             return web.Response(status=status, text="<html>an error of the front</html>")
         headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
         body = await request.read()

@@ -117,6 +117,30 @@ async def test_a_state_that_cannot_be_saved_is_kept_and_named(
     assert str(kept) in await home.log(job)
 
 
+async def test_a_job_whose_outputs_are_too_large_ends_without_them(
+    home: Home, supabase_stack: SupabaseStack, faulty: Faulty, tmp_path: Path
+) -> None:
+    faulty.answers["complete_job"] = 413
+    faulty.says["complete_job"] = {
+        "code": "PT413",
+        "details": "too_large",
+        "hint": "Send less.",
+        "message": "What Terraform put out has 300000 bytes; at most 262144 are taken.",
+    }
+    faulty.times["complete_job"] = 1
+    vine = await home.plant(queues=[{"name": "mail"}])
+    job = await home.client.vines.harvest(vine.id)
+    async with worker_on(supabase_stack, home, faulty.url, "", tmp_path) as (worker, _):
+        working = asyncio.create_task(worker.run())
+        job = await home.ended(job)
+        worker.drain()
+        await asyncio.wait_for(working, 20)
+    assert job.status is JobStatus.SUCCESS
+    assert job.error_message is not None
+    assert job.error_message.startswith("Its outputs are lost: What Terraform put out has")
+    assert "outputs" not in job.execution_metadata
+
+
 async def test_a_state_that_terraform_could_not_save_is_saved_afterwards(
     home: Home, supabase_stack: SupabaseStack, faulty: Faulty, tmp_path: Path
 ) -> None:
