@@ -83,11 +83,11 @@ def each(held: Sequence[Holdings], name: str) -> list[int]:
 
 
 async def pass_a_session(
-    start: Start, proxy: Proxy, writer: Writer, *, renewals: int
+    start: Start, proxy: Proxy, writer: Writer, *, is_sync: bool, renewals: int
 ) -> Sequence[Holdings]:
     """Follows a log that grows all the time, until the session has been renewed often."""
     held = []
-    async with start(is_sync=False) as follower:
+    async with start(is_sync=is_sync) as follower:
         while not follower.said or follower.said[-1]["renewals"] < renewals:
             await writer.write()
             await follower.has(writer.seq)
@@ -101,13 +101,16 @@ async def pass_a_session(
 
 
 async def test_a_session_outlives_its_tokens(start: Start, proxy: Proxy, writer: Writer) -> None:
-    await pass_a_session(start, proxy, writer, renewals=2)
+    await pass_a_session(start, proxy, writer, is_sync=False, renewals=2)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(900)
-async def test_a_session_lasts_for_a_day(start: Start, proxy: Proxy, writer: Writer) -> None:
-    held = await pass_a_session(start, proxy, writer, renewals=RENEWALS_OF_A_DAY)
+@both_clients
+async def test_a_session_lasts_for_a_day(
+    start: Start, proxy: Proxy, writer: Writer, is_sync: bool
+) -> None:
+    held = await pass_a_session(start, proxy, writer, is_sync=is_sync, renewals=RENEWALS_OF_A_DAY)
     assert_flat(held, bytes_each=500)
 
 
