@@ -89,7 +89,7 @@ class _Plain:
 
     def __init__(self, annotation: object, names: dict[str, Any]) -> None:
         text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-        text = re.sub(r"\b(Async|Sync)(?=[A-Z])", "", text)
+        text = re.sub(r"\b(Async|Sync)(?=[A-Z])(?!Store\b)", "", text)
         orders = re.compile(r"\b\w*Order\b")
         self._text = orders.sub(
             lambda found: " | ".join(map(repr, get_args(names[found[0]]))), text
