@@ -276,10 +276,13 @@ begin
     -- a singleton's outputs stand under its key, those of the others under their names
     v_source := case when v_kind.is_singleton then '$2' else '($2 -> name)' end;
     execute (
-      select format('update %s set %s where vine_id = $1 and %s is not null', v_kind.table_name,
-        string_agg(format('%1$I = coalesce(%2$s ->> %1$L, %1$I)', c.name, v_source), ', '), v_source)
-      from unnest(v_kind.output_columns) as c (name)
-    ) using p_vine_id, p_outputs -> v_kind.manifest_key;
+      -- a column that the client has set, as the id of a network that stood before, is no output
+      select format('update %s as c set %s where vine_id = $1 and %s is not null', v_kind.table_name,
+        string_agg(format(
+          '%1$I = case when private.client_config($3, to_jsonb(c)) ? %1$L then %1$I else coalesce(%2$s ->> %1$L, %1$I) end',
+          o.name, v_source), ', '), v_source)
+      from unnest(v_kind.output_columns) as o (name)
+    ) using p_vine_id, p_outputs -> v_kind.manifest_key, v_kind;
   end loop;
 end;
 $$;

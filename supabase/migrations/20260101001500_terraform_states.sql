@@ -188,7 +188,13 @@ begin
   select h.lineage, h.serial into v_lineage, v_serial from private.read_state_header(p_state) as h;
   if v_lineage is null or v_serial is null then
     perform private.raise_error('invalid_input', 'A Terraform state has a lineage and a serial.');
-  elsif v_newest.lineage <> v_lineage then
+  elsif v_serial < 0 or v_serial > coalesce(v_newest.serial, 0) + 1000000 then
+    -- Terraform counts by one; after the last number there is, nobody could write a newer state
+    perform private.raise_error('state_conflict', format('its serial %s is none that could follow', v_serial));
+  end if;
+  -- it stands beside the ciphertext, for members to read
+  perform private.require_size('Its lineage', v_lineage, 200);
+  if v_newest.lineage <> v_lineage then
     perform private.raise_error('state_conflict', 'it is of another lineage');
   elsif v_newest.serial > v_serial then
     perform private.raise_error('state_conflict', format('its serial is %s, not %s', v_newest.serial, v_serial));

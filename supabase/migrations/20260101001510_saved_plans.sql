@@ -182,22 +182,34 @@ comment on function public.get_saved_plan is
   'or been overtaken; ask before start_job, so that the vine is then given back as it was. For the Tendril that holds the job.';
 grant execute on function public.get_saved_plan to authenticated;
 
+create function private.require_fetched_plan(p_job public.provision_jobs, p_attempt integer)
+returns void
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  if p_job.plan_job_id is not null and not exists (
+    select from private.saved_plans as s
+    where s.job_id = p_job.plan_job_id and (s.handed_to_job_id, s.handed_to_attempt) = (p_job.id, p_attempt)
+  ) then
+    perform private.raise_error('plan_unusable', p_job.plan_job_id::text, 'the Tendril has not fetched it');
+  end if;
+end;
+$$;
+comment on function private.require_fetched_plan is
+  'Refuses where a Tendril has not fetched the plan which its job names: it would apply another, or none. For the triggers below.';
+
 create function private.tg_terraform_states__hold_to_plan()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
 begin
-  perform private.raise_error('plan_unusable', j.plan_job_id::text, 'the Tendril has not fetched it')
+  perform private.require_fetched_plan(j, new.lock_attempt)
   from public.provision_jobs as j
-  where j.id = new.lock_job_id and j.plan_job_id is not null and not exists (
-    select from private.saved_plans as s
-    where s.job_id = j.plan_job_id and (s.handed_to_job_id, s.handed_to_attempt) = (j.id, new.lock_attempt)
-  );
+  where j.id = new.lock_job_id;
   return new;
 end;
 $$;
-comment on function private.tg_terraform_states__hold_to_plan is
-  'A Tendril that has not fetched the plan which its job names cannot lock the state: it would apply another.';
+comment on function private.tg_terraform_states__hold_to_plan is 'Nobody locks the state for another plan than the one to be applied.';
 
 create trigger hold_to_plan
 before update on private.terraform_states
@@ -209,13 +221,17 @@ returns trigger
 language plpgsql security definer set search_path = ''
 as $$
 begin
+  if new.status = 'SUCCESS' then
+    perform private.require_fetched_plan(new, new.attempt);
+  end if;
   if old.status = 'PROCESSING' and new.completed_at is not null then
     delete from private.saved_plans where job_id = new.plan_job_id;
   end if;
   return null;
 end;
 $$;
-comment on function private.tg_provision_jobs__drop_applied_plan is 'A plan that was begun to be applied is of no further use.';
+comment on function private.tg_provision_jobs__drop_applied_plan is
+  'A plan that was begun to be applied is of no further use; who never fetched it has not applied it.';
 
 create trigger drop_applied_plan
 after update of status on public.provision_jobs

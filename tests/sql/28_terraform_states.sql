@@ -1,6 +1,6 @@
 -- Terraform state: the lock, lineage and serial, versions, and what admins do to it.
 begin;
-select plan(45);
+select plan(48);
 
 create temporary table t on commit drop as
 select o.id as owner, tests.sign_up('operator') as operator, tests.sign_up('stranger') as stranger, tests.plant(o.id) as vine, tests.plant(o.id) as draft
@@ -47,6 +47,9 @@ select is(pg_temp.put(pg_temp.state(1), 'm'), 'state_conflict', 'and stores noth
 select is(pg_temp.put('not json "secret"'), 'invalid_input', 'a state is JSON');
 select is(pg_temp.put('{"serial": 1}'), 'invalid_input', 'with a lineage');
 select is(pg_temp.put('{"serial": "many", "lineage": "a"}'), 'invalid_input', 'and a serial');
+select is(pg_temp.put('{"serial": 9223372036854775807, "lineage": "a"}'), 'state_conflict', 'which leaves room for the next');
+select is(pg_temp.put('{"serial": -1, "lineage": "a"}'), 'state_conflict', 'and counts up');
+select is(pg_temp.put(pg_temp.state(1, repeat('a', 201))), 'too_large', 'a lineage is short');
 select is(pg_temp.put(pg_temp.state(1)), null, 'with the lock it is stored');
 select is(pg_temp.say('worker', 'select public.get_terraform_state(job, 1) from t'), pg_temp.state(1), 'and comes back as it was');
 select is(pg_temp.put(pg_temp.state(1)), null, 'the same once more is harmless');

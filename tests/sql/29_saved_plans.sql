@@ -1,6 +1,6 @@
 -- Saved plans: kept for the DEPLOY that names them, for a while, and no longer than they hold.
 begin;
-select plan(63);
+select plan(64);
 
 create temporary table t on commit drop as
 select o.id as owner, tests.sign_up('stranger') as stranger, tests.plant(o.id, p_more => '{"network": {}}') as vine, tests.plant(o.id) as other
@@ -87,6 +87,7 @@ select is(pg_temp.say('worker', 'select (public.claim_next_job(worker)).id = job
 select is(pg_temp.say('worker', $$ select public.get_job_context(job, 1) #>> '{job,plan_job_id}' = plan::text from t $$), 'true', 'the context names the PLAN');
 select is(pg_temp.say('worker', $$ select (public.start_job(job, 1)).status from t $$), 'PROCESSING', 'started');
 select is(pg_temp.say('worker', $$ select public.lock_terraform_state(job, 1, '{"ID": "l"}') from t $$), 'plan_unusable', 'who has not fetched it cannot apply another');
+select is(pg_temp.say('worker', $$ select public.complete_job(job, 1, 'SUCCESS') from t $$), 'plan_unusable', 'nor say that it was applied');
 select is(pg_temp.say('second', 'select public.get_saved_plan(job, 1) from t'), 'lease_lost', 'nor another Tendril fetch it');
 select is(pg_temp.say('worker', 'select public.get_saved_plan(job, 1) from t'), 'cGxhbg==', 'its own does');
 select is(pg_temp.say('worker', $$ select public.lock_terraform_state(job, 1, '{"ID": "l"}') from t $$), null, 'and applies it');

@@ -1,6 +1,6 @@
 -- What a job's course does to its vine and to each component.
 begin;
-select plan(28);
+select plan(29);
 
 create temporary table t on commit drop as select tests.sign_up('owner') as owner;
 alter table t add vine uuid, add tendril uuid;
@@ -126,6 +126,16 @@ select is((select job_type from public.claim_next_job((select tendril from t))),
 select is(tests.outcome((select tendril from t), $$ select public.start_job(id, attempt) from public.provision_jobs where status = 'CLAIMED' $$), 'vine_destroyed', 'and does not start');
 select tests.act_as((select owner from t));
 select throws_ok($$ select public.enqueue_job(vine, j) from t, unnest('{PLAN,DEPLOY,DESTROY}'::text[]) as j $$, 'PT409', null, 'and nothing runs any more');
+
+--------------------------------------------------------------------------------------------------
+-- What a Tendril fills in
+--------------------------------------------------------------------------------------------------
+
+select tests.act_as_owner();
+update t set vine = tests.plant(owner, p_more => '{"network": {"provision_network": false, "network_id": "vpc-mine"}, "databases": [{"name": "main"}]}');
+select pg_temp.run('DEPLOY', 'SUCCESS', '{"network": {"network_id": "vpc-other"}, "databases": {"main": {"endpoint": "e", "port": "1"}}}');
+select is((select network_id || ' ' || endpoint || ' ' || port from public.vine_network join public.vine_databases using (vine_id) where vine_id = (select vine from t)),
+  'vpc-mine e 5432', 'is what is populated after provisioning, and nothing that a client has set');
 
 select * from finish();
 rollback;
