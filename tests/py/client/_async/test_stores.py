@@ -299,7 +299,8 @@ async def test_rights_that_are_given_or_taken_show_with_the_next_fetch(
     vineyard = await ann.vineyards.create(name="shared", account_id=team.id)
     assert bob.auth.session is not None
     email = str(bob.auth.session.email)
-    async with bob.live.vineyards() as vineyards:
+    await plant(bob)
+    async with bob.live.vineyards(show=VineyardFilter(account_id=team.id)) as vineyards:
         assert list(vineyards.items) == []
         invited = await ann.accounts.invite(team.id, email=email, role=AccountRole.VIEWER)
         await bob.accounts.accept_invitation(token=invited.token.get_secret_value())

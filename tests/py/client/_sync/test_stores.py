@@ -296,7 +296,8 @@ def test_rights_that_are_given_or_taken_show_with_the_next_fetch(
     vineyard = ann.vineyards.create(name="shared", account_id=team.id)
     assert bob.auth.session is not None
     email = str(bob.auth.session.email)
-    with bob.live.vineyards() as vineyards:
+    plant(bob)
+    with bob.live.vineyards(show=VineyardFilter(account_id=team.id)) as vineyards:
         assert list(vineyards.items) == []
         invited = ann.accounts.invite(team.id, email=email, role=AccountRole.VIEWER)
         bob.accounts.accept_invitation(token=invited.token.get_secret_value())
