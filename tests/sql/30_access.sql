@@ -3,7 +3,7 @@
 -- A new table needs a line for each command in `matrix` and, where clients write it, a line in `writable`; a new
 -- function of an exposed schema needs its name in `callable`. The tests name what is missing.
 begin;
-select plan(17);
+select plan(18);
 
 --------------------------------------------------------------------------------------------------
 -- A team with everything in it
@@ -356,6 +356,37 @@ grant select on other to public;
 select is(pg_temp.probe('stranger', 'update public.vines set cloud_identity_id = {identity} where id = (select vine from other)'),
   'PT404', 'a vine runs in no stranger''s cloud');
 select is(pg_temp.probe('stranger', 'update public.vines set region = region where id = (select vine from other)'), '1', 'but in one''s own');
+
+select is_empty($$
+  select c.sql, pg_temp.probe('holder', c.sql) as got, c.wanted
+  from (values
+    ('insert into public.vineyards (name) values (''x'')', '42501'),
+    ('insert into public.cloud_identities (provider, name) values (''local'', ''x'')', '42501'),
+    ('select public.create_account(''x'')', 'PT403'),
+    ('select public.accept_invitation(''x'')', 'PT403'),
+    ('select public.invite_member({account}, ''x@example.com'', ''viewer'')', 'PT403'),
+    ('select public.set_member_role({account}, {holder}, ''owner'')', 'PT403'),
+    ('select public.transfer_ownership({account}, {holder})', 'PT403'),
+    ('select public.remove_member({account}, {admin})', 'PT403'),
+    ('select public.delete_account({account})', 'PT403'),
+    ('select public.register_tendril(''x'')', 'PT403'),
+    ('select public.rotate_tendril_token({holder})', 'PT404'),
+    ('select public.drain_tendril({holder})', 'PT404'),
+    ('select public.remove_tendril({idle})', 'PT404'),
+    ('select public.plant_vine(jsonb_build_object(''vineyard_id'', {vineyard}, ''project_name'', ''xx'', ''region'', ''x''))', 'PT404'),
+    ('select public.apply_manifest(''{"name": "x", "vines": []}'')', 'PT404'),
+    ('select public.enqueue_identity_job({identity}, ''CONNECTION_TEST'')', 'PT404'),
+    ('select public.cancel_job({job})', 'PT404'),
+    ('select public.retry_job({job})', 'PT404'),
+    ('select public.approve_job({job})', 'PT404'),
+    ('select public.reject_job({job}, ''x'')', 'PT404'),
+    ('select public.push_terraform_state({vine}, ''{}'')', 'PT404'),
+    ('select public.restore_terraform_state({vine}, 1)', 'PT404'),
+    ('select public.reveal_credentials({identity})', 'PT404'),
+    ('select public.reveal_argocd_admin_password({vine})', 'PT404')
+  ) as c (sql, wanted)
+  where pg_temp.probe('holder', c.sql) <> c.wanted
+$$, 'a Tendril is nobody but a Tendril, even with the lease');
 
 -- a computed field is given a row, and who gives it may have made it up
 select tests.act_as((select stranger from t));
