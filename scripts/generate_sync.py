@@ -38,8 +38,6 @@ TYPES = (
     (re.compile(r"\bAsyncGenerator\[(.+), None\]"), r"Generator[\1, None, None]"),
     (re.compile(r"\bAsyncGenerator\[(.+), (httpx\.Response)\]"), r"Generator[\1, \2, None]"),
     (re.compile(r"\bAsyncGenerator\b"), "Generator"),
-    (re.compile(r", Awaitable\[([^\[\]]+)\]"), r", \1"),
-    (re.compile(r"\bAwaitable, "), ""),
 )
 HEAD = "# Made by scripts/generate_sync.py from {source}: run `make sync`.\n"
 

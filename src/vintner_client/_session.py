@@ -48,6 +48,10 @@ class Session(BaseModel):
         """When the access token is to be renewed: a minute, or a quarter of it, is left."""
         return self.expires_at - min(MARGIN, timedelta(seconds=self.lifetime / 4))
 
+    def has_ended(self) -> bool:
+        """Whether the access token holds no longer."""
+        return datetime.now(UTC) >= self.expires_at
+
     def is_stale(self) -> bool:
         """Whether the access token is to be renewed."""
         return datetime.now(UTC) >= self.stale_at

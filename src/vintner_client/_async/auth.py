@@ -17,7 +17,14 @@ from vintner_client._session import (
     understanding_auth,
 )
 from vintner_client._storage import Storage
-from vintner_client.errors import InvalidInput, NotSignedIn, WrongCredentials
+from vintner_client.errors import (
+    ConnectionFailed,
+    InvalidInput,
+    NotSignedIn,
+    RateLimited,
+    ServerFailed,
+    WrongCredentials,
+)
 
 if TYPE_CHECKING:
     from supabase_auth import AsyncGoTrueClient
@@ -136,7 +143,7 @@ class AsyncAuth:
         finally:
             self._end()
 
-    async def access_token(self, fresh: bool = False) -> str | None:
+    async def access_token(self, *, fresh: bool = False) -> str | None:
         """The access token, renewed if it is about to end; None if nobody has signed in.
 
         Args:
@@ -144,6 +151,7 @@ class AsyncAuth:
 
         Raises:
             NotSignedIn: the session has ended and cannot be renewed.
+            ConnectionFailed: Auth cannot be reached, and the token no longer holds.
         """
         before = self._session
         if before is None and self._tendril is None:
@@ -153,7 +161,12 @@ class AsyncAuth:
         async with self._renewing:
             # another task may have renewed it while this one waited
             if self._session is before:
-                await self._renew(before)
+                try:
+                    await self._renew(before)
+                except (ConnectionFailed, RateLimited, ServerFailed):
+                    # ahead of its end, the present token does for a while
+                    if fresh or before is None or before.has_ended():
+                        raise
         return self._session.access_token if self._session else None
 
     async def _renew(self, session: Session | None) -> None:

@@ -101,7 +101,7 @@ class AsyncVintner:
 
     def _use(self, http: AsyncHttpClient) -> None:
         self._http = http
-        http.auth = AsyncBearerAuth(self.auth.access_token)
+        http.auth = AsyncBearerAuth(self.auth)
         transport = AsyncTransport(self._url, self._key, http)
         self._transport = transport
         self.accounts: AsyncAccounts = AsyncAccounts(transport)

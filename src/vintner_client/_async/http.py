@@ -6,8 +6,8 @@ client, postgrest and supabase_auth included, raises this library's errors and n
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -15,6 +15,9 @@ from vintner_client._answers import error_from
 from vintner_client._concurrency import async_sleep
 from vintner_client._retries import Retries, pause
 from vintner_client.errors import ClientClosed, ConnectionFailed, ServerFailed
+
+if TYPE_CHECKING:
+    from vintner_client._async.auth import AsyncAuth
 
 REST_PATH = "/rest/v1"
 
@@ -122,11 +125,11 @@ class AsyncBearerAuth(httpx.Auth):
     """Signs each PostgREST request with the caller's access token, renewed when it has to be.
 
     Args:
-        token: gives the access token, or None for none; True asks for a fresh one.
+        auth: has the access token, if anybody has signed in.
     """
 
-    def __init__(self, token: Callable[[bool], Awaitable[str | None]]) -> None:
-        self._token = token
+    def __init__(self, auth: AsyncAuth) -> None:
+        self._auth = auth
 
     async def async_auth_flow(
         self, request: httpx.Request
@@ -135,14 +138,14 @@ class AsyncBearerAuth(httpx.Auth):
         if not request.url.path.startswith(REST_PATH):
             yield request
             return
-        token = await self._token(False)
+        token = await self._auth.access_token()
         if token is None:
             yield request
             return
         request.headers["Authorization"] = f"Bearer {token}"
         response = yield request
         if await _is_refused(response):
-            renewed = await self._token(True)
+            renewed = await self._auth.access_token(fresh=True)
             if renewed is not None and renewed != token:
                 request.headers["Authorization"] = f"Bearer {renewed}"
                 yield request

@@ -32,7 +32,7 @@ class TokenSource(Protocol):
     @property
     def session(self) -> Session | None: ...
 
-    async def access_token(self, fresh: bool = False) -> str | None: ...
+    async def access_token(self, *, fresh: bool = False) -> str | None: ...
 
 
 class Connection:
@@ -146,7 +146,7 @@ class Connection:
         return min(max(left, SHORTEST_INTERVAL), HEARTBEAT_INTERVAL)
 
     async def _token(self, *, fresh: bool) -> str:
-        token = await self._tokens.access_token(fresh)
+        token = await self._tokens.access_token(fresh=fresh)
         if token is None:
             raise NotSignedIn("Live data needs a signed-in user.", hint="Sign in.")
         return token

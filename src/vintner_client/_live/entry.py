@@ -248,5 +248,5 @@ class _ThreadTokens:
     def session(self) -> Session | None:
         return self._auth.session
 
-    async def access_token(self, fresh: bool = False) -> str | None:
-        return await asyncio.to_thread(self._auth.access_token, fresh)
+    async def access_token(self, *, fresh: bool = False) -> str | None:
+        return await asyncio.to_thread(self._auth.access_token, fresh=fresh)

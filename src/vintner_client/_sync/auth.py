@@ -18,7 +18,14 @@ from vintner_client._session import (
     understanding_auth,
 )
 from vintner_client._storage import Storage
-from vintner_client.errors import InvalidInput, NotSignedIn, WrongCredentials
+from vintner_client.errors import (
+    ConnectionFailed,
+    InvalidInput,
+    NotSignedIn,
+    RateLimited,
+    ServerFailed,
+    WrongCredentials,
+)
 
 if TYPE_CHECKING:
     from supabase_auth import SyncGoTrueClient
@@ -137,7 +144,7 @@ class SyncAuth:
         finally:
             self._end()
 
-    def access_token(self, fresh: bool = False) -> str | None:
+    def access_token(self, *, fresh: bool = False) -> str | None:
         """The access token, renewed if it is about to end; None if nobody has signed in.
 
         Args:
@@ -145,6 +152,7 @@ class SyncAuth:
 
         Raises:
             NotSignedIn: the session has ended and cannot be renewed.
+            ConnectionFailed: Auth cannot be reached, and the token no longer holds.
         """
         before = self._session
         if before is None and self._tendril is None:
@@ -154,7 +162,12 @@ class SyncAuth:
         with self._renewing:
             # another task may have renewed it while this one waited
             if self._session is before:
-                self._renew(before)
+                try:
+                    self._renew(before)
+                except (ConnectionFailed, RateLimited, ServerFailed):
+                    # ahead of its end, the present token does for a while
+                    if fresh or before is None or before.has_ended():
+                        raise
         return self._session.access_token if self._session else None
 
     def _renew(self, session: Session | None) -> None:

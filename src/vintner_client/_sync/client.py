@@ -100,7 +100,7 @@ class Vintner:
 
     def _use(self, http: SyncHttpClient) -> None:
         self._http = http
-        http.auth = SyncBearerAuth(self.auth.access_token)
+        http.auth = SyncBearerAuth(self.auth)
         transport = SyncTransport(self._url, self._key, http)
         self._transport = transport
         self.accounts: SyncAccounts = SyncAccounts(transport)

@@ -7,8 +7,8 @@ client, postgrest and supabase_auth included, raises this library's errors and n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from typing import Any
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -16,6 +16,9 @@ from vintner_client._answers import error_from
 from vintner_client._concurrency import sync_sleep
 from vintner_client._retries import Retries, pause
 from vintner_client.errors import ClientClosed, ConnectionFailed, ServerFailed
+
+if TYPE_CHECKING:
+    from vintner_client._sync.auth import SyncAuth
 
 REST_PATH = "/rest/v1"
 
@@ -123,11 +126,11 @@ class SyncBearerAuth(httpx.Auth):
     """Signs each PostgREST request with the caller's access token, renewed when it has to be.
 
     Args:
-        token: gives the access token, or None for none; True asks for a fresh one.
+        auth: has the access token, if anybody has signed in.
     """
 
-    def __init__(self, token: Callable[[bool], str | None]) -> None:
-        self._token = token
+    def __init__(self, auth: SyncAuth) -> None:
+        self._auth = auth
 
     def sync_auth_flow(
         self, request: httpx.Request
@@ -136,14 +139,14 @@ class SyncBearerAuth(httpx.Auth):
         if not request.url.path.startswith(REST_PATH):
             yield request
             return
-        token = self._token(False)
+        token = self._auth.access_token()
         if token is None:
             yield request
             return
         request.headers["Authorization"] = f"Bearer {token}"
         response = yield request
         if _is_refused(response):
-            renewed = self._token(True)
+            renewed = self._auth.access_token(fresh=True)
             if renewed is not None and renewed != token:
                 request.headers["Authorization"] = f"Bearer {renewed}"
                 yield request

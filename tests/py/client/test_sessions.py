@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
 from support._async.people import PASSWORD, client_of, new_email
 from support.answering import answering
+from support.faulty import faulty_front
 from support.keeping import Counting, stale
 from vintner_client import AsyncVintner, MemoryStorage, Session, errors
 from vintner_local.pytest_plugin import SupabaseStack
@@ -78,3 +79,26 @@ async def test_auth_that_answers_something_else_is_told(
     ):
         with pytest.raises(errors.ServerFailed, match="Auth's answer is not as expected"):
             await client.vineyards.list().all()
+
+
+async def test_a_token_that_still_holds_is_used_while_auth_is_away(
+    ann: AsyncVintner, supabase_stack: SupabaseStack
+) -> None:
+    session = stale(ann)
+    almost_over = session.model_copy(
+        update={"expires_at": session.expires_at + timedelta(seconds=50)}
+    )
+    async with faulty_front(supabase_stack.url) as front:
+        front.answers = {"token": 503}
+        async with client_of(supabase_stack, url=front.url, session=almost_over) as client:
+            assert await client.vineyards.list().all() == []
+            assert front.failed["token"] == 1
+            with pytest.raises(errors.ServerFailed):
+                await client.auth.access_token(fresh=True)
+            front.answers = {}
+            assert await client.vineyards.list().all() == []
+            assert client.auth.session != almost_over
+        front.answers = {"token": 503}
+        async with client_of(supabase_stack, url=front.url, session=session) as client:
+            with pytest.raises(errors.ServerFailed):
+                await client.vineyards.list().all()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -14,6 +16,7 @@ from uuid import uuid4
 
 import pytest
 
+import vintner_client
 from api_reference import TARGET, Member, page, surface
 from support.answering import answering
 from support.keeping import stale
@@ -71,6 +74,36 @@ def test_every_public_method_is_named_by_a_test(is_sync: bool) -> None:
 
 def test_the_index_is_as_generated() -> None:
     assert TARGET.read_text() == page(), "the library has changed: run `make docs-api`"
+
+
+def test_every_public_name_is_there() -> None:
+    for name in vintner_client.__all__:
+        assert getattr(vintner_client, name) is not None
+    assert not hasattr(vintner_client, "Vinter")
+
+
+@pytest.mark.parametrize(
+    ("statement", "without"),
+    [
+        ("import vintner_client", {"httpx", "pydantic", "asyncio"}),
+        ("from vintner_client import errors", {"httpx", "pydantic", "asyncio"}),
+        (
+            "import vintner_client as v; v.Vintner(url='http://127.0.0.1', key='k')",
+            {"vintner_client._async.client", "postgrest", "realtime", "supabase_auth"},
+        ),
+        (
+            "import vintner_client as v; v.AsyncVintner(url='http://127.0.0.1', key='k')",
+            {"vintner_client._sync.client", "postgrest", "realtime", "supabase_auth"},
+        ),
+    ],
+)
+def test_a_program_loads_what_it_uses(statement: str, without: set[str]) -> None:
+    program = f"import sys; {statement}; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert "vintner_client" in run.stdout.split()
+    assert without.isdisjoint(run.stdout.split())
 
 
 def test_both_clients_have_the_same_methods() -> None:
