@@ -44,7 +44,11 @@ def main() -> None:
         print(f"PostgreSQL: {server.settings()}.\n")
         if "claims" in wished.only:
             ours = queues.Vintner(server)
-            others = queues.Procrastinate(server), queues.Pgqueuer(server)
+            others = (
+                queues.Procrastinate(server),
+                queues.Pgqueuer(server),
+                queues.Procrastinate(server, locks=True),
+            )
             for system in (ours, *others):
                 system.install(server)
             unstarted = copy(ours)

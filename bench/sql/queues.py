@@ -7,6 +7,7 @@ keeps them. All take the same driver's `$1` parameters.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
@@ -195,15 +196,31 @@ class Vintner:
 
 @dataclass
 class Procrastinate:
-    """procrastinate, without locks."""
+    """procrastinate.
+
+    Attributes:
+        server: where it is.
+        locks: whether each job has one of as many locks as there are vines, so that of those with
+            one lock only one runs, as of the jobs of a vine. Else none has any.
+    """
 
     server: Server
-    name: str = "procrastinate"
-    database: str = "procrastinate"
+    locks: bool = False
+
+    @property
+    def database(self) -> str:
+        """Where its tables are."""
+        return "procrastinate_locks" if self.locks else "procrastinate"
+
+    @property
+    def name(self) -> str:
+        """What its jobs have."""
+        return "procrastinate, a lock a vine" if self.locks else "procrastinate"
 
     def title(self) -> str:
         """Name and version."""
-        return f"procrastinate {version('procrastinate')}"
+        name, comma, rest = self.name.partition(",")
+        return f"{name} {version('procrastinate')}{comma}{rest}"
 
     def install(self, server: Server) -> None:
         """Makes its tables, and as many workers as there are sessions at most."""
@@ -217,15 +234,7 @@ class Procrastinate:
     def fill(self, admin: Session, queued: int, finished: int) -> None:
         """Leaves exactly so many jobs, with the events of each."""
         admin.execute("truncate procrastinate_jobs, procrastinate_events cascade")
-        with rows.past_triggers(admin):
-            admin.execute(
-                "with made as ("
-                "insert into procrastinate_jobs (queue_name, task_name, status, attempts) "
-                "select 'q', 'task', 'succeeded', 1 from generate_series(1, %s) returning id) "
-                "insert into procrastinate_events (job_id, type) select id, type from made, "
-                "unnest('{deferred,started,succeeded}'::procrastinate_job_event_type[]) as type",
-                [finished],
-            )
+        self._add(admin, finished, "succeeded", ["deferred", "started", "succeeded"])
         self._add(admin, queued)
         admin.execute("vacuum analyze procrastinate_jobs, procrastinate_events")
 
@@ -234,13 +243,30 @@ class Procrastinate:
         query = "select count(*) from procrastinate_jobs where status = 'todo'"
         self._add(admin, missing(admin, query, queued))
 
-    def _add(self, admin: Session, queued: int) -> None:
+    def _add(
+        self,
+        admin: Session,
+        jobs: int,
+        status: str = "todo",
+        events: Sequence[str] = ("deferred",),
+    ) -> None:
         with rows.past_triggers(admin):
             admin.execute(
-                "with made as (insert into procrastinate_jobs (queue_name, task_name) "
-                "select 'q', 'task' from generate_series(1, %s) returning id) "
-                "insert into procrastinate_events (job_id, type) select id, 'deferred' from made",
-                [queued],
+                "with made as ("
+                "insert into procrastinate_jobs (queue_name, task_name, status, attempts, lock) "
+                "select 'q', 'task', s, (s <> 'todo')::int, "
+                "case when %(locks)s then 'vine-' || n %% %(vines)s end "
+                "from generate_series(1, %(jobs)s) as n, "
+                "cast(%(status)s as procrastinate_job_status) as s returning id) "
+                "insert into procrastinate_events (job_id, type) select id, type from made, "
+                "unnest(%(events)s::procrastinate_job_event_type[]) as type",
+                {
+                    "status": status,
+                    "locks": self.locks,
+                    "vines": VINES,
+                    "jobs": jobs,
+                    "events": list(events),
+                },
             )
 
     def workers(self, count: int) -> list[Worker]:
