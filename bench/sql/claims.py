@@ -6,6 +6,7 @@ import multiprocessing
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -19,6 +20,7 @@ SMALL = 3_000
 """Jobs a second of a round that a queue of "0" holds, so that none waits for work."""
 SAMPLES = 200
 EMPTY_ENOUGH = 100
+OLD_SNAPSHOT = "nothing, but somebody has read since before and keeps old rows from being removed"
 OURS = ("claim, start, complete", "claim, complete")
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -221,6 +223,7 @@ def behind_others(server: Server, ours: Vintner, jobs: int, seconds: float, roun
     """Prints how long claims take while many jobs that cannot be claimed stand first."""
     crowds: dict[str, Callable[[Session], None]] = {
         "nothing": lambda admin: ours.fill(admin, 0, 0),
+        OLD_SNAPSHOT: lambda admin: ours.fill(admin, 0, 0),
         f"{jobs:,} of one busy vine": lambda admin: ours.queue_behind_one_vine(admin, jobs),
         f"{jobs:,} of an account that it does not serve": (
             lambda admin: ours.queue_of_a_stranger(admin, jobs)
@@ -230,12 +233,18 @@ def behind_others(server: Server, ours: Vintner, jobs: int, seconds: float, roun
     for name, crowd in crowds.items():
         with server.connect(ours.database) as admin:
             crowd(admin)
-        wanted = int(SMALL * seconds) + (jobs if name != "nothing" else 0)
+        wanted = int(SMALL * seconds) + (0 if name in ("nothing", OLD_SNAPSHOT) else jobs)
 
         def top_up(_: Queue, admin: Session, wanted: int = wanted) -> None:
             ours.top_up(admin, wanted)
 
-        found = in_turns(server, [ours], 1, seconds, rounds, top_up)[ours.name]
+        with ExitStack() as stack:
+            if name == OLD_SNAPSHOT:
+                holder = stack.enter_context(server.connect(ours.database))
+                stack.enter_context(holder.transaction())
+                holder.execute("set transaction isolation level repeatable read")
+                holder.execute("select from public.provision_jobs limit 1")
+            found = in_turns(server, [ours], 1, seconds, rounds, top_up)[ours.name]
         lines.append([name, spread(found.rates), percentiles(found.claims)])
     print(f"{ours.title()}, one session, by what stands first in the queue\n")
     table(["before the claimable jobs", "jobs/s", "a claim, ms: p50 / p95 / p99"], lines)

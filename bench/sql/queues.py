@@ -89,7 +89,9 @@ class Worker:
 class Queue(Protocol):
     """One system."""
 
-    database: str
+    @property
+    def database(self) -> str:
+        """Where its tables are."""
 
     @property
     def name(self) -> str:
