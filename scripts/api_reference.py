@@ -28,9 +28,9 @@ INTRODUCTION = """\
 Written by `make docs-api` from the library and held by a test: do not edit. [client.md](client.md)
 shows how it is used; `help(vintner_client.Vintner)` tells arguments, results and errors at length.
 
-These are `Vintner`'s methods. `AsyncVintner` has the same, to be awaited, except those that give
-`Rows` or a generator, which are gone through with `async for`, and what a store holds, which is
-there. A `/` ends what is given by position; after a `*` come names.
+These are `Vintner`'s methods. `AsyncVintner` has the same, with `AsyncRows` for `SyncRows` and so
+on; they are awaited, but for those that give rows or a generator, which are gone through with
+`async for`. A `/` ends what is given by position; after a `*` come names.
 
 Besides the errors that its docstring names, each method that asks the server may raise
 `ConnectionFailed`, `ServerFailed`, `RateLimited`, `NotSignedIn`, `WrongKey`, `SchemaMissing` and
@@ -82,14 +82,13 @@ class Member:
 
 
 class _Plain:
-    """An annotation as it was written, without its quotes and the names of the twins.
+    """An annotation as it was written, without its quotes.
 
     What a list may be ordered by is spelt out.
     """
 
     def __init__(self, annotation: object, names: dict[str, Any]) -> None:
         text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-        text = re.sub(r"\b(Async|Sync)(?=[A-Z])(?!Store\b)", "", text)
         orders = re.compile(r"\b\w*Order\b")
         self._text = orders.sub(
             lambda found: " | ".join(map(repr, get_args(names[found[0]]))), text

@@ -20,17 +20,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vintner_client import errors, models
     from vintner_client._async.client import AsyncVintner
+    from vintner_client._async.rows import AsyncRows
     from vintner_client._live.state import LiveState
     from vintner_client._live.store import AsyncStore
     from vintner_client._live.sync_store import SyncStore
     from vintner_client._session import Session
     from vintner_client._storage import FileStorage, MemoryStorage, Storage
     from vintner_client._sync.client import Vintner
+    from vintner_client._sync.rows import SyncRows
     from vintner_client._unset import UNSET, Unset
     from vintner_client.errors import VintnerError
 
 __all__ = [
     "UNSET",
+    "AsyncRows",
     "AsyncStore",
     "AsyncVintner",
     "FileStorage",
@@ -38,6 +41,7 @@ __all__ = [
     "MemoryStorage",
     "Session",
     "Storage",
+    "SyncRows",
     "SyncStore",
     "Unset",
     "Vintner",
@@ -49,6 +53,7 @@ __all__ = [
 # What is public is loaded when it is first asked for: a program needs one of the two clients.
 _HOMES = {
     "AsyncVintner": "_async.client",
+    "AsyncRows": "_async.rows",
     "LiveState": "_live.state",
     "AsyncStore": "_live.store",
     "SyncStore": "_live.sync_store",
@@ -57,6 +62,7 @@ _HOMES = {
     "MemoryStorage": "_storage",
     "Storage": "_storage",
     "Vintner": "_sync.client",
+    "SyncRows": "_sync.rows",
     "UNSET": "_unset",
     "Unset": "_unset",
     "VintnerError": "errors",

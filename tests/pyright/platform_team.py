@@ -14,11 +14,15 @@ from pydantic import SecretStr
 
 from vintner_client import (
     UNSET,
+    AsyncRows,
+    AsyncStore,
     AsyncVintner,
     FileStorage,
+    LiveState,
     MemoryStorage,
     Session,
     Storage,
+    SyncStore,
     Unset,
     Vintner,
     VintnerError,
@@ -39,6 +43,7 @@ from vintner_client.models import (
     Heartbeat,
     Job,
     JobContext,
+    JobFilter,
     JobStatus,
     JobType,
     LogChunk,
@@ -50,6 +55,7 @@ from vintner_client.models import (
     StateVersion,
     StreamType,
     Tendril,
+    TendrilFilter,
     Vine,
     VineStatus,
     Vineyard,
@@ -176,6 +182,30 @@ def told(client: Vintner, vine_id: str) -> str:
         assert_type(error.request_id, str | None)
         return str(error)
     return ""
+
+
+def shown(client: Vintner, store: SyncStore[Job, JobFilter]) -> None:
+    with client.live.jobs(show=JobFilter(status=JobStatus.QUEUED), remember="mine") as jobs:
+        assert_type(jobs.items, tuple[Job, ...])
+        assert_type(client.live.state, LiveState)
+        stop = jobs.on_change(lambda items: print([job.status for job in items]))
+        job = jobs.items[0]
+        with jobs.optimistic(job.id, status=JobStatus.CANCELLED):
+            store.add_or_update(client.jobs.cancel(job.id))
+        stop()
+    with client.live.vineyards() as vineyards:
+        for items in vineyards.changes():
+            assert_type(
+                [vine.status for vineyard in items for vine in vineyard.vines], list[VineStatus]
+            )
+
+
+async def first_of(
+    rows: AsyncRows[Tendril], store: AsyncStore[Tendril, TendrilFilter]
+) -> Tendril | None:
+    async with store as tendrils:
+        await tendrils.show(TendrilFilter(status=WorkerStatus.ONLINE))
+    return await rows.first()
 
 
 async def tendril(owner: AsyncVintner) -> None:

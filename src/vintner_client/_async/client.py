@@ -84,7 +84,7 @@ class AsyncVintner:
         self._max_retries = max_retries
         self._owns = True
         http = self._http_client(None)
-        storage = storage or MemoryStorage()
+        storage = MemoryStorage() if storage is None else storage
         self.auth: AsyncAuth = AsyncAuth(
             self._url, self._key, http, storage, session, tendril_token
         )

@@ -85,7 +85,7 @@ class Vintner:
         self._max_retries = max_retries
         self._owns = True
         http = self._http_client(None)
-        storage = storage or MemoryStorage()
+        storage = MemoryStorage() if storage is None else storage
         self.auth: SyncAuth = SyncAuth(self._url, self._key, http, storage, session, tendril_token)
         self.live: SyncLive = SyncLive(self, self._key, storage)
         self._use(http)
