@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
 
+from vintner_client.errors import InvalidInput
 from vintner_client.models.base import Record
 from vintner_client.models.vocabulary import EnvironmentStage, VineStatus
 
@@ -72,6 +81,9 @@ class Manifest(BaseModel):
     """A vine with its components, as it is planted. What is unset takes the database's default.
 
     The components' columns are those of the tables `vine_*`; the database checks them.
+
+    Raises:
+        InvalidInput: a key is missing, unknown, or not of its type.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -93,6 +105,17 @@ class Manifest(BaseModel):
     topics: Sequence[Mapping[str, Any]] = ()
     container_registries: Sequence[Mapping[str, Any]] = ()
     secrets: Sequence[Mapping[str, Any]] = ()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _checked(cls, values: Any, check: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return check(values)
+        except ValidationError as error:
+            found = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+            raise InvalidInput(
+                f"The manifest is not as it has to be ({'; '.join(found)})."
+            ) from error
 
 
 class Difference(Record):

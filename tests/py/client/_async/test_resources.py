@@ -353,6 +353,15 @@ async def test_a_tendril_is_renamed(ann: AsyncVintner, bob: AsyncVintner) -> Non
         await bob.tendrils.rename(made.worker_id, name="mine")
 
 
+async def test_a_manifest_is_checked_before_it_is_sent(ann: AsyncVintner) -> None:
+    vineyard = await ann.vineyards.create(name="mine")
+    wrong = {"vineyard_id": vineyard.id, "project_name": "shop", "clusters": {}}
+    with pytest.raises(errors.InvalidInput, match="region: Field required; clusters: Extra"):
+        Manifest(**wrong)
+    with pytest.raises(errors.InvalidInput, match="clusters"):
+        await ann.vines.plant({**wrong, "region": "eu-west-1"})
+
+
 async def test_values_are_sent_as_json_has_them(ann: AsyncVintner) -> None:
     vine = await plant(ann, databases=[{"name": "main", "max_capacity": Decimal("7.5")}])
     assert (await ann.vines.components(vine.id)).databases[0].max_capacity == Decimal("7.5")

@@ -350,6 +350,15 @@ def test_a_tendril_is_renamed(ann: Vintner, bob: Vintner) -> None:
         bob.tendrils.rename(made.worker_id, name="mine")
 
 
+def test_a_manifest_is_checked_before_it_is_sent(ann: Vintner) -> None:
+    vineyard = ann.vineyards.create(name="mine")
+    wrong = {"vineyard_id": vineyard.id, "project_name": "shop", "clusters": {}}
+    with pytest.raises(errors.InvalidInput, match="region: Field required; clusters: Extra"):
+        Manifest(**wrong)
+    with pytest.raises(errors.InvalidInput, match="clusters"):
+        ann.vines.plant({**wrong, "region": "eu-west-1"})
+
+
 def test_values_are_sent_as_json_has_them(ann: Vintner) -> None:
     vine = plant(ann, databases=[{"name": "main", "max_capacity": Decimal("7.5")}])
     assert (ann.vines.components(vine.id)).databases[0].max_capacity == Decimal("7.5")
