@@ -24,7 +24,10 @@ def checked_url(url: str) -> str:
     except httpx.InvalidURL:
         parts = httpx.URL()
     if parts.scheme not in ("http", "https") or not parts.host:
-        raise InvalidInput(f'"{url}" is not the URL of a project.', hint="Set SUPABASE_URL.")
+        raise InvalidInput(
+            f'"{url}" is not the URL of a project.',
+            hint="One such as https://abc.supabase.co is wanted: check SUPABASE_URL.",
+        )
     return url.rstrip("/")
 
 
@@ -35,7 +38,7 @@ def checked_key(key: str) -> str:
         InvalidInput: it is empty, or cannot be one.
     """
     if not key:
-        raise InvalidInput("The API key is empty.", hint="Set SUPABASE_PUBLISHABLE_KEY.")
+        raise InvalidInput("The API key is empty.", hint="Check SUPABASE_PUBLISHABLE_KEY.")
     if not (key.isascii() and key.isprintable()):
         raise InvalidInput(
             "The API key holds a character that no key has.",
