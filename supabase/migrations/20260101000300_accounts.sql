@@ -44,16 +44,23 @@ create index accounts_memberships_user_id_idx on public.accounts_memberships (us
 -- Helpers that policies rest on
 --------------------------------------------------------------------------------------------------
 
+create view private.own_memberships as
+select m.account_id, m.role
+from public.accounts_memberships as m
+where m.user_id = private.current_user_id();
+comment on view private.own_memberships is
+  'The caller''s memberships, past the policies of the table, which rest on them.';
+grant select on private.own_memberships to authenticated, service_role;
+
+-- without a search_path, for the reason that current_user_id gives
 create function private.account_ids(p_role public.account_role)
 returns setof uuid
-language sql stable security definer set search_path = ''
-as $$
-  select m.account_id
-  from public.accounts_memberships as m
-  where m.user_id = private.current_user_id() and m.role >= p_role;
-$$;
+language sql stable
+begin atomic
+  select m.account_id from private.own_memberships as m where m.role >= p_role;
+end;
 comment on function private.account_ids is
-  'The accounts in which the caller has at least this role. For policies: = any(array(select …)).';
+  'The accounts in which the caller has at least this role. For policies: = any(array(select * from …)).';
 grant execute on function private.account_ids to authenticated, service_role;
 
 create function private.fellow_ids(p_role public.account_role)
@@ -343,15 +350,15 @@ for each row execute function private.tg_auth_users__leave_teams();
 
 alter table public.accounts enable row level security;
 create policy accounts_select on public.accounts for select to authenticated
-using (id = any (array(select private.account_ids('viewer'))));
+using (id = any (array(select * from private.account_ids('viewer'))));
 create policy accounts_update on public.accounts for update to authenticated
-using (id = any (array(select private.account_ids('admin'))));
+using (id = any (array(select * from private.account_ids('admin'))));
 grant select, update (name) on public.accounts to authenticated;
 grant select on public.accounts to service_role;
 
 alter table public.accounts_memberships enable row level security;
 create policy accounts_memberships_select on public.accounts_memberships for select to authenticated
-using (account_id = any (array(select private.account_ids('viewer'))));
+using (account_id = any (array(select * from private.account_ids('viewer'))));
 grant select on public.accounts_memberships to authenticated, service_role;
 
 alter table public.users enable row level security;

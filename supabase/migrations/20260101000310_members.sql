@@ -24,7 +24,7 @@ declare
   v_role public.account_role;
 begin
   perform from public.accounts as a
-  where a.id = p_account_id and a.id = any (array(select private.account_ids('viewer')))
+  where a.id = p_account_id and a.id = any (array(select * from private.account_ids('viewer')))
   for no key update;
   select m.role into v_role from public.accounts_memberships as m
   where m.account_id = p_account_id and m.user_id = private.current_person();

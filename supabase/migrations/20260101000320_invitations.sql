@@ -145,7 +145,7 @@ as $$
 declare
   v_account_id constant uuid := (
     select i.account_id from public.accounts_invitations as i
-    where i.id = p_invitation_id and i.account_id = any (array(select private.account_ids('viewer')))
+    where i.id = p_invitation_id and i.account_id = any (array(select * from private.account_ids('viewer')))
   );
   v_own_role public.account_role;
   v_role public.account_role;
@@ -173,5 +173,5 @@ grant execute on function public.revoke_invitation to authenticated;
 
 alter table public.accounts_invitations enable row level security;
 create policy accounts_invitations_select on public.accounts_invitations for select to authenticated
-using (account_id = any (array(select private.account_ids('admin'))));
+using (account_id = any (array(select * from private.account_ids('admin'))));
 grant select on public.accounts_invitations to authenticated, service_role;

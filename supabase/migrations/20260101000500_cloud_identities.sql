@@ -140,13 +140,13 @@ comment on function private.decrypted_credentials is
 
 alter table public.cloud_identities enable row level security;
 create policy cloud_identities_select on public.cloud_identities for select to authenticated
-using (account_id = any (array(select private.account_ids('viewer'))));
+using (account_id = any (array(select * from private.account_ids('viewer'))));
 create policy cloud_identities_insert on public.cloud_identities for insert to authenticated
-with check (account_id = any (array(select private.account_ids('admin'))));
+with check (account_id = any (array(select * from private.account_ids('admin'))));
 create policy cloud_identities_update on public.cloud_identities for update to authenticated
-using (account_id = any (array(select private.account_ids('admin'))));
+using (account_id = any (array(select * from private.account_ids('admin'))));
 create policy cloud_identities_delete on public.cloud_identities for delete to authenticated
-using (account_id = any (array(select private.account_ids('admin'))));
+using (account_id = any (array(select * from private.account_ids('admin'))));
 grant select, delete on public.cloud_identities to authenticated, service_role;
 grant insert (account_id, provider, name, credentials) on public.cloud_identities to authenticated;
 grant update (name, credentials) on public.cloud_identities to authenticated;

@@ -44,13 +44,13 @@ for each row execute function private.tg_limit_size();
 
 alter table public.vineyards enable row level security;
 create policy vineyards_select on public.vineyards for select to authenticated
-using (account_id = any (array(select private.account_ids('viewer'))));
+using (account_id = any (array(select * from private.account_ids('viewer'))));
 create policy vineyards_insert on public.vineyards for insert to authenticated
-with check (account_id = any (array(select private.account_ids('admin'))));
+with check (account_id = any (array(select * from private.account_ids('admin'))));
 create policy vineyards_update on public.vineyards for update to authenticated
-using (account_id = any (array(select private.account_ids('admin'))));
+using (account_id = any (array(select * from private.account_ids('admin'))));
 create policy vineyards_delete on public.vineyards for delete to authenticated
-using (account_id = any (array(select private.account_ids('admin'))));
+using (account_id = any (array(select * from private.account_ids('admin'))));
 grant select, delete on public.vineyards to authenticated, service_role;
 grant insert (account_id, name, description, requires_approval) on public.vineyards to authenticated;
 grant update (name, description, requires_approval) on public.vineyards to authenticated;

@@ -192,13 +192,13 @@ grant execute on function public.state_path to authenticated, service_role;
 
 alter table public.vines enable row level security;
 create policy vines_select on public.vines for select to authenticated
-using (account_id = any (array(select private.account_ids('viewer'))));
+using (account_id = any (array(select * from private.account_ids('viewer'))));
 create policy vines_insert on public.vines for insert to authenticated
-with check (account_id = any (array(select private.account_ids('operator'))));
+with check (account_id = any (array(select * from private.account_ids('operator'))));
 create policy vines_update on public.vines for update to authenticated
-using (account_id = any (array(select private.account_ids('operator'))));
+using (account_id = any (array(select * from private.account_ids('operator'))));
 create policy vines_delete on public.vines for delete to authenticated
-using (account_id = any (array(select private.account_ids('operator'))));
+using (account_id = any (array(select * from private.account_ids('operator'))));
 grant select, delete on public.vines to authenticated, service_role;
 grant insert (vineyard_id, cloud_identity_id, project_name, environment_stage, region, terraform_version)
   on public.vines to authenticated;

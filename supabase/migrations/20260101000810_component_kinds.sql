@@ -200,13 +200,13 @@ begin
       'for each row execute function private.tg_components__set_account()', v_kind.table_name);
     execute format('alter table %s enable row level security', v_kind.table_name);
     execute format('create policy %I on %s for select to authenticated '
-      'using (account_id = any (array(select private.account_ids(''viewer''))))', v_name || '_select', v_kind.table_name);
+      'using (account_id = any (array(select * from private.account_ids(''viewer''))))', v_name || '_select', v_kind.table_name);
     execute format('create policy %I on %s for insert to authenticated '
-      'with check (account_id = any (array(select private.account_ids(''operator''))))', v_name || '_insert', v_kind.table_name);
+      'with check (account_id = any (array(select * from private.account_ids(''operator''))))', v_name || '_insert', v_kind.table_name);
     execute format('create policy %I on %s for update to authenticated '
-      'using (account_id = any (array(select private.account_ids(''operator''))))', v_name || '_update', v_kind.table_name);
+      'using (account_id = any (array(select * from private.account_ids(''operator''))))', v_name || '_update', v_kind.table_name);
     execute format('create policy %I on %s for delete to authenticated '
-      'using (account_id = any (array(select private.account_ids(''operator''))))', v_name || '_delete', v_kind.table_name);
+      'using (account_id = any (array(select * from private.account_ids(''operator''))))', v_name || '_delete', v_kind.table_name);
     execute format('grant select, delete on %s to authenticated, service_role', v_kind.table_name);
     execute format('grant insert (vine_id, %s) on %s to authenticated', v_columns, v_kind.table_name);
     execute format('grant update (%s) on %s to authenticated', v_columns, v_kind.table_name);

@@ -369,7 +369,7 @@ grant execute on function private.held_job_ids to authenticated;
 alter table public.provision_jobs enable row level security;
 create policy provision_jobs_select on public.provision_jobs for select to authenticated
 using (
-  account_id = any (array(select private.account_ids('viewer')))
+  account_id = any (array(select * from private.account_ids('viewer')))
   or id = any (array(select private.held_job_ids()))
 );
 comment on policy provision_jobs_select on public.provision_jobs is

@@ -126,7 +126,7 @@ as $$
   from private.open_jobs as o
   where o.job_id = p_job_id
     and (
-      o.account_id = any (array(select private.account_ids('viewer')))
+      o.account_id = any (array(select * from private.account_ids('viewer')))
       -- who is in the database itself shows no token
       or coalesce(auth.jwt() ->> 'role', 'service_role') = 'service_role'
     )

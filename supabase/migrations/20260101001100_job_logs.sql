@@ -292,5 +292,5 @@ $$;
 
 alter table public.provision_job_logs enable row level security;
 create policy provision_job_logs_select on public.provision_job_logs for select to authenticated
-using (account_id = any (array(select private.account_ids('viewer'))));
+using (account_id = any (array(select * from private.account_ids('viewer'))));
 grant select on public.provision_job_logs to authenticated, service_role;

@@ -53,7 +53,7 @@ declare
 begin
   perform from public.provision_jobs where id = p_plan_job_id for key share;
   perform from public.vines as v
-  where v.id = p_vine_id and v.account_id = any (array(select private.account_ids('viewer')))
+  where v.id = p_vine_id and v.account_id = any (array(select * from private.account_ids('viewer')))
   for update;
   if not found then
     perform private.raise_error('not_found', 'vine', p_vine_id::text);
@@ -147,7 +147,7 @@ declare
 begin
   perform private.sweep();
   select c.account_id into v_account_id from public.cloud_identities as c
-  where c.id = p_cloud_identity_id and c.account_id = any (array(select private.account_ids('viewer')))
+  where c.id = p_cloud_identity_id and c.account_id = any (array(select * from private.account_ids('viewer')))
   for key share;
   if not found then
     perform private.raise_error('not_found', 'cloud identity', p_cloud_identity_id::text);
@@ -212,7 +212,7 @@ declare
   v_job public.provision_jobs;
 begin
   select j.* into v_job from public.provision_jobs as j
-  where j.id = p_job_id and j.account_id = any (array(select private.account_ids('viewer')));
+  where j.id = p_job_id and j.account_id = any (array(select * from private.account_ids('viewer')));
   if not found then
     perform private.raise_error('not_found', 'job', p_job_id::text);
   end if;

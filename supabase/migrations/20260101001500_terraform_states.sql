@@ -270,7 +270,7 @@ as $$
   select v.serial, v.lineage, v.size, v.sha256, v.job_id, v.user_id, v.created_at
   from private.terraform_state_versions as v
   join public.vines as n on n.id = v.vine_id
-  where v.vine_id = p_vine_id and n.account_id = any (array(select private.account_ids('viewer')))
+  where v.vine_id = p_vine_id and n.account_id = any (array(select * from private.account_ids('viewer')))
   order by v.serial desc;
 $$;
 comment on function private.terraform_state_versions is 'See public.terraform_state_versions.';
@@ -295,7 +295,7 @@ declare
   v_job public.provision_jobs;
 begin
   select v.* into v_vine from public.vines as v
-  where v.id = p_vine_id and v.account_id = any (array(select private.account_ids('viewer')))
+  where v.id = p_vine_id and v.account_id = any (array(select * from private.account_ids('viewer')))
   for no key update;
   if not found then
     perform private.raise_error('not_found', 'vine', p_vine_id::text);

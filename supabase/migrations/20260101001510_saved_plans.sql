@@ -79,7 +79,7 @@ language sql stable security definer set search_path = ''
 as $$
   select s.expires_at from private.saved_plans as s
   join public.provision_jobs as j on j.id = s.job_id
-  where s.job_id = p_job_id and j.account_id = any (array(select private.account_ids('viewer')));
+  where s.job_id = p_job_id and j.account_id = any (array(select * from private.account_ids('viewer')));
 $$;
 comment on function private.plan_expires_at is 'See public.plan_expires_at.';
 grant execute on function private.plan_expires_at to authenticated;

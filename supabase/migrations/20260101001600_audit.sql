@@ -197,5 +197,5 @@ for each statement execute function private.tg_vine_audit_log__append_only();
 
 alter table public.vine_audit_log enable row level security;
 create policy vine_audit_log_select on public.vine_audit_log for select to authenticated
-using (account_id = any (array(select private.account_ids('viewer'))));
+using (account_id = any (array(select * from private.account_ids('viewer'))));
 grant select on public.vine_audit_log to authenticated, service_role;

@@ -8,7 +8,7 @@ declare
   v_identity public.cloud_identities;
 begin
   select * into v_identity from public.cloud_identities
-  where id = p_cloud_identity_id and account_id = any (array(select private.account_ids('viewer')));
+  where id = p_cloud_identity_id and account_id = any (array(select * from private.account_ids('viewer')));
   if not found then
     perform private.raise_error('not_found', 'cloud identity', p_cloud_identity_id::text);
   end if;
@@ -36,7 +36,7 @@ declare
   v_cluster public.vine_cluster;
 begin
   select * into v_cluster from public.vine_cluster
-  where vine_id = p_vine_id and account_id = any (array(select private.account_ids('viewer')));
+  where vine_id = p_vine_id and account_id = any (array(select * from private.account_ids('viewer')));
   if not found then
     perform private.raise_error('not_found', 'cluster of the vine', p_vine_id::text);
   end if;

@@ -33,7 +33,7 @@ as $$
     when p_topic ~ '^job:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then exists (
       select from public.provision_jobs as j
       where j.id = substr(p_topic, 5)::uuid and (
-        j.account_id = any (array(select private.account_ids('viewer')))
+        j.account_id = any (array(select * from private.account_ids('viewer')))
         or (j.worker_id = private.current_user_id() and j.status in ('CLAIMED', 'PROCESSING'))
       )
     )

@@ -3,7 +3,7 @@
 -- A new table needs a line for each command in `matrix` and, where clients write it, a line in `writable`; a new
 -- function of an exposed schema needs its name in `callable`. The tests name what is missing.
 begin;
-select plan(18);
+select plan(19);
 
 --------------------------------------------------------------------------------------------------
 -- A team with everything in it
@@ -416,10 +416,19 @@ select is_empty($$
   where c.relkind in ('r', 'v', 'm', 'p') and has_table_privilege(r.name, c.oid, p.privilege_type) and (
     c.relnamespace = 'private'::regnamespace
       and not (c.relname = 'component_kinds' and r.name = 'authenticated' and p.privilege_type = 'SELECT')
+      and not (c.relname = 'own_memberships' and r.name <> 'anon' and p.privilege_type = 'SELECT')
     or c.relnamespace in ('public'::regnamespace, 'cloud'::regnamespace)
       and p.privilege_type in ('TRUNCATE', 'REFERENCES', 'TRIGGER')
   )
-$$, 'private tables are closed but for the kinds of components, and nobody truncates');
+$$, 'private tables are closed but for the kinds of components and the own memberships, and nobody truncates');
+select set_eq($$
+  select w.who, pg_temp.probe(w.who, 'select from private.own_memberships')
+  from unnest('{anon,stranger,viewer,operator,admin,owner,holder,idle,service_role}'::text[]) as w (who)
+$$, $$ values
+  -- a personal account each, and the owner's
+  ('anon', '42501'), ('stranger', '1'), ('viewer', '2'), ('operator', '2'), ('admin', '2'), ('owner', '1'),
+  ('holder', '0'), ('idle', '0'), ('service_role', '0')
+$$, 'own memberships are the caller''s own');
 select is_empty($$
   select f.oid::regprocedure from pg_proc as f
   where f.pronamespace in ('public'::regnamespace, 'private'::regnamespace, 'cloud'::regnamespace)
