@@ -22,7 +22,7 @@ from uuid import UUID
 
 import psutil
 import psycopg
-from followers import BROADCAST, CHANGES, RAW_BROADCAST, WAYS, Plan, process
+from followers import BROADCAST, CHANGES, RAW_BROADCAST, RAW_CHANGES, WAYS, Plan, process
 
 from vintner_client import AsyncVintner
 from vintner_client.models import Job, NewLogChunk, StreamType
@@ -42,6 +42,7 @@ FOLLOWERS = (1, 10, 50)
 QUIET_SECONDS = 20
 LOAD_REQUESTS, LOAD_FOLLOWERS = 100, 10
 LOADED = "loaded"
+SAME_WAY = {BROADCAST: RAW_BROADCAST, CHANGES: RAW_CHANGES}
 REFUSE = """
 create policy nobody on realtime.messages as restrictive for select to authenticated using (false)
 """
@@ -288,8 +289,9 @@ async def latencies(state: StackState, title: str, ways: Iterable[str], chunks: 
 async def costs(state: StackState, rounds: int, chunks: int) -> None:
     """Prints what followers cost."""
     print(
-        "\n| followers | by | bytes a chunk | CPU ms a chunk | bytes a quiet minute"
-        " | CPU ms a quiet minute |\n| ---: | --- | ---: | ---: | ---: | ---: |"
+        "\n| followers | by | bytes a chunk | CPU ms a chunk | CPU, ours / realtime-py"
+        " | bytes a quiet minute | CPU ms a quiet minute |"
+        "\n| ---: | --- | ---: | ---: | ---: | ---: | ---: |"
     )
     for count in FOLLOWERS:
         found: dict[str, list[Cost]] = {way: [] for way in WAYS}
@@ -297,10 +299,12 @@ async def costs(state: StackState, rounds: int, chunks: int) -> None:
             for way in list(WAYS)[:: -1 if turn % 2 else 1]:
                 async with scene(state) as new:
                     found[way].append(await cost(new, way, count, chunks))
+        spent = {way: statistics.median(one.cpu for one in each) for way, each in found.items()}
         for way, each in found.items():
             cells = [
                 f"{statistics.median(one.bytes for one in each):,.0f}",
-                f"{statistics.median(one.cpu for one in each) * 1000:.2f}",
+                f"{spent[way] * 1000:.2f}",
+                f"{spent[way] / spent[SAME_WAY[way]]:.2f}" if way in SAME_WAY else "",
                 f"{statistics.median(one.quiet_bytes for one in each):,.0f}",
                 f"{statistics.median(one.quiet_cpu for one in each) * 1000:.0f}",
             ]
