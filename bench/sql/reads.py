@@ -14,7 +14,7 @@ from server import Server
 
 VINEYARDS, VINES, QUEUES = 10, 10, 10
 """Of each user, of each vineyard, of each vine."""
-ROUNDS = 200
+ROUNDS = 1000
 
 LIST: LiteralString = "select * from public.vine_queues"
 COUNT: LiteralString = "select count(*) from public.vine_queues"
