@@ -214,6 +214,10 @@ class LeaseLost(Conflict):
     """The Tendril no longer holds the job."""
 
 
+class WorkerExists(Conflict):
+    """The owner has a Tendril of this name that is not removed."""
+
+
 class WorkerUnavailable(Conflict):
     """The Tendril is not ONLINE and may claim nothing."""
 
@@ -272,6 +276,7 @@ BY_CODE: dict[str, type[VintnerError]] = {
     "plan_required": PlanRequired,
     "plan_unusable": PlanUnusable,
     "lease_lost": LeaseLost,
+    "worker_exists": WorkerExists,
     "worker_unavailable": WorkerUnavailable,
     "audit_append_only": NotAllowed,
     "undecryptable": Undecryptable,

@@ -85,6 +85,7 @@ insert into private.error_codes (code, http_status, message, hint) values
   ('plan_required', 409, 'A DEPLOY of the vine %s is to be approved, so it applies a saved plan.', 'Run a PLAN, look at it, and deploy with its id as p_plan_job_id.'),
   ('plan_unusable', 409, 'The saved plan of the job %s cannot be applied: %s.', 'Plan again and deploy that plan.'),
   ('lease_lost', 409, 'This Tendril no longer holds the job %s.', 'Stop working on it and discard its result.'),
+  ('worker_exists', 409, 'You have a Tendril %s already.', 'Use another name, or remove that one first.'),
   ('worker_unavailable', 409, 'The Tendril %s is %s.', 'Send a heartbeat as ONLINE before claiming jobs.'),
   ('audit_append_only', 403, 'The audit log is append-only.', 'Nothing in it can be changed or removed.'),
   ('undecryptable', 409, 'What is stored as %s cannot be decrypted.', 'Write it anew.'),

@@ -155,8 +155,13 @@ begin
     gen_random_uuid(), v_id, v_id, 'email',
     jsonb_build_object('sub', v_id, 'email', v_email, 'email_verified', true), now(), now()
   );
-  insert into public.workers (id, user_id, name, mode, token_hash)
-  values (v_id, p_owner, p_name, p_mode, encode(extensions.digest(v_token, 'sha256'), 'hex'));
+  begin
+    insert into public.workers (id, user_id, name, mode, token_hash)
+    values (v_id, p_owner, p_name, p_mode, encode(extensions.digest(v_token, 'sha256'), 'hex'));
+  exception
+    when unique_violation then
+      perform private.raise_error('worker_exists', p_name);
+  end;
   return jsonb_build_object('worker_id', v_id, 'token', v_token);
 end;
 $$;

@@ -40,7 +40,7 @@ end $$;
 -- names
 select tests.act_as((select owner from t));
 select public.register_tendril('laptop');
-select throws_ok($$ select public.register_tendril('laptop') $$, '23505', null, 'two living Tendrils of one owner have two names');
+select throws_ok($$ select public.register_tendril('laptop') $$, 'PT409', 'You have a Tendril laptop already.', 'two living Tendrils of one owner have two names');
 select throws_ok($$ update public.workers set name = 'laptop' where id = (select worker from t) $$, '23505', null, 'by renaming too');
 select tests.act_as((select stranger from t));
 select lives_ok($$ select public.register_tendril('laptop') $$, 'another owner''s may have the same');

@@ -72,7 +72,7 @@ async def test_draining_is_told_by_the_heartbeat(ann: AsyncVintner, tendril: Asy
 
 async def test_two_of_one_owner_have_two_names(ann: AsyncVintner) -> None:
     await ann.tendrils.register(name="cellar")
-    with pytest.raises(errors.Conflict, match="There is a worker with this name already"):
+    with pytest.raises(errors.WorkerExists, match="You have a Tendril cellar already"):
         await ann.tendrils.register(name="cellar")
 
 

@@ -31,6 +31,7 @@ class AsyncTendrils(AsyncResource):
 
         Raises:
             InvalidInput: the name is empty, or there is no such mode.
+            WorkerExists: the caller has a Tendril of this name.
         """
         answer = await self._transport.rpc("register_tendril", name=name, mode=mode)
         return parse(RegisteredTendril, answer)

@@ -32,6 +32,7 @@ class SyncTendrils(SyncResource):
 
         Raises:
             InvalidInput: the name is empty, or there is no such mode.
+            WorkerExists: the caller has a Tendril of this name.
         """
         answer = self._transport.rpc("register_tendril", name=name, mode=mode)
         return parse(RegisteredTendril, answer)
