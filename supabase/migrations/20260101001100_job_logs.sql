@@ -51,6 +51,14 @@ as $$ select 100 $$;
 comment on function private.least_log_chunk is
   'Bytes that a smaller chunk counts as: there is no end of empty ones, and each is a row.';
 
+create function private.log_gap_limit()
+returns integer
+language sql immutable set search_path = ''
+as $$ select 5000 $$;
+comment on function private.log_gap_limit is
+  'How many chunks may be missing in a row. All the chunks that a log has room for, each so far from the one before, end '
+  'below the highest seq that is taken: a later attempt always finds room after them.';
+
 create function private.log_limit()
 returns integer
 language sql immutable set search_path = ''
@@ -192,6 +200,11 @@ begin
     v_last_given := v_chunk.seq;
     v_seq := v_chunk.seq + (select count(*) from unnest(v_counts.lines_after) as l (after) where l.after < v_chunk.seq);
     continue when v_counts.bytes > private.log_limit();
+    if v_seq > v_counts.last_seq + 1 + private.log_gap_limit() then
+      perform private.raise_error('invalid_input', format(
+        'Chunk %s is too far from the last one, %s: %s may be missing in a row.',
+        v_chunk.seq, v_counts.last_seq - cardinality(v_counts.lines_after), private.log_gap_limit()));
+    end if;
     v_size := greatest(octet_length(v_chunk.log_chunk), private.least_log_chunk());
     v_room := least(private.log_chunk_limit(), private.log_limit() - v_counts.bytes);
     if v_seq <= v_counts.last_seq then
@@ -234,7 +247,7 @@ language sql volatile set search_path = ''
 as $$ select private.append_job_logs(p_job_id, p_attempt, p_chunks) $$;
 comment on function public.append_job_logs is
   'Appends chunks [{seq, log_chunk, stream_type}] to a running job''s log, passing over those it has; returns the '
-  'next seq. What is over the limits, 40,960 bytes a chunk and 16 MiB a job, a chunk counting as 100 bytes at least, is cut '
+  'next seq. 5,000 may be missing in a row. What is over the limits, 40,960 bytes a chunk and 16 MiB a job, a chunk counting as 100 bytes at least, is cut '
   'off, and a SYSTEM line says where. '
   'For the Tendril that holds the job.';
 grant execute on function public.append_job_logs to authenticated;
