@@ -6,9 +6,10 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from vintner_client.errors import ClientClosed, InvalidInput
+from vintner_client.errors import ClientClosed, InvalidInput, VintnerError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,17 +32,13 @@ class LoopThread:
 
         Raises:
             ClientClosed: the client is closed.
-            InvalidInput: this is the thread itself, which would wait for itself.
+            InvalidInput: this is the thread itself, which would wait for itself, or another process
+                than the thread's.
         """
-        if threading.current_thread() is self._thread:
-            work.close()
-            raise InvalidInput(
-                "A callback of live data waits for the thread that it runs in.",
-                hint="Leave the call to another thread.",
-            )
         try:
+            self._refuse_own_thread()
             loop = self._running_loop()
-        except ClientClosed:
+        except VintnerError:
             work.close()
             raise
         future = asyncio.run_coroutine_threadsafe(work, loop)
@@ -57,20 +54,29 @@ class LoopThread:
     def iterate(self, items: AsyncGenerator[Item, None]) -> Generator[Item, None, None]:
         """The items of an asynchronous generator, which is closed when the caller leaves."""
 
+        asking: asyncio.Task[Any] | None = None
+
         async def following() -> tuple[Item, ...]:
+            nonlocal asking
+            asking = asyncio.current_task()
             try:
                 return (await anext(items),)
             except StopAsyncIteration:
                 return ()
 
         async def leave() -> None:
+            # a Ctrl-C leaves the generator at work, and only one that rests can be closed
+            if asking is not None:
+                asking.cancel()
+                await asyncio.wait([asking])
             await items.aclose()
 
         try:
             while found := self.run(following()):
                 yield found[0]
         finally:
-            if not self._closed:
+            # closing the client has closed it
+            with suppress(ClientClosed):
                 self.run(leave())
 
     def close(self, before: Callable[[], Awaitable[None]]) -> None:
@@ -78,12 +84,17 @@ class LoopThread:
 
         Args:
             before: is awaited in the thread first.
+
+        Raises:
+            InvalidInput: this is the thread itself, which would wait for itself.
         """
+        self._refuse_own_thread()
         with self._lock:
             self._closed = True
             loop, self._loop = self._loop, None
             thread, self._thread = self._thread, None
-        if loop is None or thread is None:
+        # after a fork, the thread is the other process's
+        if loop is None or thread is None or not thread.is_alive():
             return
 
         async def end() -> None:
@@ -100,6 +111,13 @@ class LoopThread:
         thread.join()
         loop.close()
 
+    def _refuse_own_thread(self) -> None:
+        if threading.current_thread() is self._thread:
+            raise InvalidInput(
+                "A callback of live data waits for the thread that it runs in.",
+                hint="Leave the call to another thread.",
+            )
+
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._closed:
@@ -110,6 +128,11 @@ class LoopThread:
                     target=self._loop.run_forever, name="vintner-live", daemon=True
                 )
                 self._thread.start()
+            elif self._thread is not None and not self._thread.is_alive():
+                raise InvalidInput(
+                    "This client's live data stayed in the process that this one was forked from.",
+                    hint="Make a client in each process.",
+                )
             return self._loop
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -107,3 +109,65 @@ async def test_closing_the_client_ends_who_waits(writer: Writer) -> None:
     writer.owner.close()
     await until(lambda: not waiting.is_alive())
     assert (len(refusals), seen) == (1, [])
+
+
+@pytest.mark.parametrize("moment", [LiveState.CONNECTING, LiveState.LIVE])
+def test_ctrl_c_leaves_a_log_that_says_nothing(writer: Writer, moment: LiveState) -> None:
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def interrupt(state: LiveState, _: errors.VintnerError | None) -> None:
+        if state is moment:
+            signal.pthread_kill(main, signal.SIGINT)
+
+    end = writer.owner.live.on_state_change(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        list(writer.owner.jobs.follow_logs(writer.job.id))
+    end()
+    assert writer.owner.live.state is LiveState.CLOSED
+
+    writer.write(1)
+    following = writer.owner.jobs.follow_logs(writer.job.id)
+    assert next(following).seq == 1
+    following.close()
+
+
+def test_a_callback_does_not_close_its_client(writer: Writer) -> None:
+    """It would wait for itself."""
+    refusals: list[errors.InvalidInput] = []
+
+    def close(*_: object) -> None:
+        with pytest.raises(errors.InvalidInput, match="waits for the thread") as refusal:
+            writer.owner.close()
+        refusals.append(refusal.value)
+
+    writer.write(1)
+    writer.owner.live.on_state_change(close)
+    following = writer.owner.jobs.follow_logs(writer.job.id)
+    assert next(following).seq == 1
+    following.close()
+    assert refusals
+    writer.owner.close()
+
+
+def test_what_is_live_does_not_hang_in_a_fork(writer: Writer) -> None:
+    writer.write(1)
+    following = writer.owner.jobs.follow_logs(writer.job.id)
+    assert next(following).seq == 1
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            next(writer.owner.jobs.follow_logs(writer.job.id))
+        except errors.InvalidInput as error:
+            status = 0 if "forked" in error.message else 2
+            writer.owner.live._close()
+        finally:
+            os._exit(status)
+    deadline = time.monotonic() + 60
+    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0):
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+        time.sleep(0.05)
+    assert os.waitstatus_to_exitcode(ended[1]) == 0
+    following.close()
