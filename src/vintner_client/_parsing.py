@@ -28,7 +28,7 @@ def parse(kind: type[Kind], data: Any) -> Kind:
     try:
         parsed: Kind = _adapter(kind).validate_python(data)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise _unexpected(kind, error, 0) from error
+        raise _unexpected(kind, error, 0) from None
     return parsed
 
 
@@ -41,7 +41,7 @@ def parse_rows(kind: type[Kind], content: bytes) -> list[Kind]:
     try:
         parsed: list[Kind] = _adapter(list[kind]).validate_json(content)  # type: ignore[valid-type]
     except ValidationError as error:
-        raise _unexpected(kind, error, 1) from error
+        raise _unexpected(kind, error, 1) from None
     return parsed
 
 
@@ -51,6 +51,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _unexpected(kind: type[Any], error: ValidationError, depth: int) -> ServerFailed:
+    # the fields alone: pydantic's error quotes what they hold, which may be secret
     fields = {str(each["loc"][depth]) for each in error.errors() if len(each["loc"]) > depth}
     named = ", ".join(sorted(fields)) or "another kind of thing"
     return ServerFailed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import uuid
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from supabase_auth.types import AuthResponse
 
     from vintner_client._storage import Storage
+
+log = logging.getLogger(__name__)
 
 MARGIN = timedelta(seconds=60)
 TENDRIL_TOKEN = re.compile(r"vt_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_[A-Za-z0-9_-]{16,}")
@@ -93,6 +96,9 @@ def token_refused() -> WrongCredentials:
 class KeptSession:
     """The session of a project as its storage has it, which other processes may share.
 
+    Who signs in is told of a storage that fails, by whatever it raises. After that it is logged:
+    requests go on with the session that this process has.
+
     Args:
         storage: where it is.
         url: the project's URL.
@@ -116,7 +122,9 @@ class KeptSession:
 
     def newer_than(self, session: Session) -> Session | None:
         """The same user's session that another process has renewed meanwhile, if one has."""
-        kept = self.load()
+        kept = None
+        with _telling_of_failures():
+            kept = self.load()
         is_newer = (
             kept is not None
             and kept.user_id == session.user_id
@@ -126,17 +134,27 @@ class KeptSession:
 
     def renew(self, session: Session) -> None:
         """Keeps a renewed session, unless somebody else has signed in meanwhile."""
-        if not self._is_of_another(session):
-            self.save(session)
+        with _telling_of_failures():
+            if not self._is_of_another(session):
+                self.save(session)
 
     def forget(self, session: Session) -> None:
         """Forgets a session that ended, unless somebody else has signed in meanwhile."""
-        if not self._is_of_another(session):
-            self._storage.remove_item(self._key)
+        with _telling_of_failures():
+            if not self._is_of_another(session):
+                self._storage.remove_item(self._key)
 
     def _is_of_another(self, session: Session) -> bool:
         kept = self.load()
         return kept is not None and kept.user_id != session.user_id
+
+
+@contextmanager
+def _telling_of_failures() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        log.warning("the session's storage failed, and what is kept there is old: %r", error)
 
 
 @contextmanager
@@ -151,7 +169,8 @@ def understanding_auth() -> Iterator[None]:
     try:
         yield
     except (AuthError, ValueError) as error:
-        raise ServerFailed("Auth's answer is not as expected.") from error
+        # not from the error, which quotes the answer and so tokens
+        raise ServerFailed(f"Auth's answer is not as expected ({type(error).__name__}).") from None
 
 
 def session_from(answer: AuthResponse) -> Session:

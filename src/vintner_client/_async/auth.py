@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from supabase_auth import AsyncGoTrueClient
 
     from vintner_client._async.http import AsyncHttpClient
+
+PATIENCE = 5.0
+"""Seconds until Auth is asked again that could not renew a token which still holds."""
 
 
 class AsyncAuth:
@@ -65,7 +69,8 @@ class AsyncAuth:
         self._session = session or self._kept.load()
         if self._session and self._tendril and self._session.user_id != self._tendril.worker_id:
             self._session = None
-        self._renewing = AsyncLock()
+        self._changing = AsyncLock()
+        self._patient_until = 0.0
         self._gotrue: AsyncGoTrueClient | None = None
 
     @property
@@ -98,7 +103,8 @@ class AsyncAuth:
             InvalidInput: Auth does not accept the e-mail or the password.
             EmailNotConfirmed: the user is made, and has to follow the link in an e-mail first.
         """
-        return await self._start(email, SecretStr(password), is_new=True)
+        async with self._changing:
+            return await self._start(email, SecretStr(password), is_new=True)
 
     async def sign_in(self, *, email: str, password: str) -> Session:
         """Signs in.
@@ -111,7 +117,8 @@ class AsyncAuth:
             WrongCredentials: e-mail or password is wrong.
             EmailNotConfirmed: the e-mail address is not confirmed yet.
         """
-        return await self._start(email, SecretStr(password))
+        async with self._changing:
+            return await self._start(email, SecretStr(password))
 
     async def sign_in_tendril(self, *, token: str | SecretStr) -> Session:
         """Signs in as a Tendril; a session that ends is replaced by a new one from the token.
@@ -122,7 +129,9 @@ class AsyncAuth:
         Raises:
             WrongCredentials: the token is not one, or no longer holds.
         """
-        return await self._start_tendril(TendrilToken(token))
+        tendril = TendrilToken(token)
+        async with self._changing:
+            return await self._start_tendril(tendril)
 
     async def sign_out(self) -> None:
         """Ends this session, here and on the server; other sessions of the user stay.
@@ -130,18 +139,20 @@ class AsyncAuth:
         Raises:
             ConnectionFailed: the server was not told; here it has ended all the same.
         """
-        self._tendril = None
-        if self._session is None:
-            return
-        try:
-            # one that has expired could not end the session on the server
-            token = await self.access_token()
-            if token is not None:
-                await self._api().admin.sign_out(token, "local")
-        except NotSignedIn:
-            pass  # it has ended already
-        finally:
-            self._end()
+        async with self._changing:
+            self._tendril = None
+            session = self._session
+            if session is None:
+                return
+            try:
+                if session.is_stale():
+                    # one that has expired could not end the session on the server
+                    session = await self._renew(session)
+                await self._api().admin.sign_out(session.access_token, "local")
+            except NotSignedIn:
+                pass  # it has ended already
+            finally:
+                self._end()
 
     async def access_token(self, *, fresh: bool = False) -> str | None:
         """The access token, renewed if it is about to end; None if nobody has signed in.
@@ -156,20 +167,26 @@ class AsyncAuth:
         before = self._session
         if before is None and self._tendril is None:
             return None
-        if before is not None and not (fresh or before.is_stale()):
+        if before is not None and not (fresh or self._is_due(before)):
             return before.access_token
-        async with self._renewing:
-            # another task may have renewed it while this one waited
-            if self._session is before:
+        async with self._changing:
+            # another task may have renewed it, or signed in or out, while this one waited
+            if self._session is before and (before is None or fresh or self._is_due(before)):
                 try:
                     await self._renew(before)
                 except (ConnectionFailed, RateLimited, ServerFailed):
                     # ahead of its end, the present token does for a while
                     if fresh or before is None or before.has_ended():
                         raise
+                    self._patient_until = time.monotonic() + PATIENCE
         return self._session.access_token if self._session else None
 
-    async def _renew(self, session: Session | None) -> None:
+    def _is_due(self, session: Session) -> bool:
+        """Whether a session is to be renewed, and that has not just been tried in vain."""
+        is_patient = time.monotonic() < self._patient_until and not session.has_ended()
+        return session.is_stale() and not is_patient
+
+    async def _renew(self, session: Session | None) -> Session:
         """Buys a new access token, unless another process that shares the storage has done so.
 
         A refresh token holds once. Two that use the same one at the same time are given the same
@@ -181,7 +198,7 @@ class AsyncAuth:
             if renewed is not None:
                 self._session = session = renewed
                 if not session.is_stale():
-                    return
+                    return session
             try:
                 with understanding_auth():
                     answer = await self._api().refresh_session(session.refresh_token)
@@ -193,9 +210,10 @@ class AsyncAuth:
             else:
                 self._session = session
                 self._kept.renew(session)
-                return
-        if self._tendril is not None:
-            await self._start_tendril(self._tendril)
+                return session
+        if self._tendril is None:
+            raise NotSignedIn("The session has ended.", hint="Sign in again.")
+        return await self._start_tendril(self._tendril)
 
     async def _start_tendril(self, tendril: TendrilToken) -> Session:
         try:

@@ -145,7 +145,9 @@ class AsyncBearerAuth(httpx.Auth):
         request.headers["Authorization"] = f"Bearer {token}"
         response = yield request
         if await _is_refused(response):
-            renewed = await self._auth.access_token(fresh=True)
+            renewed = await self._auth.access_token()
+            if renewed == token:  # another request has not renewed it since
+                renewed = await self._auth.access_token(fresh=True)
             if renewed is not None and renewed != token:
                 request.headers["Authorization"] = f"Bearer {renewed}"
                 yield request

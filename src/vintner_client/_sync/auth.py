@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from supabase_auth import SyncGoTrueClient
 
     from vintner_client._sync.http import SyncHttpClient
+
+PATIENCE = 5.0
+"""Seconds until Auth is asked again that could not renew a token which still holds."""
 
 
 class SyncAuth:
@@ -66,7 +70,8 @@ class SyncAuth:
         self._session = session or self._kept.load()
         if self._session and self._tendril and self._session.user_id != self._tendril.worker_id:
             self._session = None
-        self._renewing = SyncLock()
+        self._changing = SyncLock()
+        self._patient_until = 0.0
         self._gotrue: SyncGoTrueClient | None = None
 
     @property
@@ -99,7 +104,8 @@ class SyncAuth:
             InvalidInput: Auth does not accept the e-mail or the password.
             EmailNotConfirmed: the user is made, and has to follow the link in an e-mail first.
         """
-        return self._start(email, SecretStr(password), is_new=True)
+        with self._changing:
+            return self._start(email, SecretStr(password), is_new=True)
 
     def sign_in(self, *, email: str, password: str) -> Session:
         """Signs in.
@@ -112,7 +118,8 @@ class SyncAuth:
             WrongCredentials: e-mail or password is wrong.
             EmailNotConfirmed: the e-mail address is not confirmed yet.
         """
-        return self._start(email, SecretStr(password))
+        with self._changing:
+            return self._start(email, SecretStr(password))
 
     def sign_in_tendril(self, *, token: str | SecretStr) -> Session:
         """Signs in as a Tendril; a session that ends is replaced by a new one from the token.
@@ -123,7 +130,9 @@ class SyncAuth:
         Raises:
             WrongCredentials: the token is not one, or no longer holds.
         """
-        return self._start_tendril(TendrilToken(token))
+        tendril = TendrilToken(token)
+        with self._changing:
+            return self._start_tendril(tendril)
 
     def sign_out(self) -> None:
         """Ends this session, here and on the server; other sessions of the user stay.
@@ -131,18 +140,20 @@ class SyncAuth:
         Raises:
             ConnectionFailed: the server was not told; here it has ended all the same.
         """
-        self._tendril = None
-        if self._session is None:
-            return
-        try:
-            # one that has expired could not end the session on the server
-            token = self.access_token()
-            if token is not None:
-                self._api().admin.sign_out(token, "local")
-        except NotSignedIn:
-            pass  # it has ended already
-        finally:
-            self._end()
+        with self._changing:
+            self._tendril = None
+            session = self._session
+            if session is None:
+                return
+            try:
+                if session.is_stale():
+                    # one that has expired could not end the session on the server
+                    session = self._renew(session)
+                self._api().admin.sign_out(session.access_token, "local")
+            except NotSignedIn:
+                pass  # it has ended already
+            finally:
+                self._end()
 
     def access_token(self, *, fresh: bool = False) -> str | None:
         """The access token, renewed if it is about to end; None if nobody has signed in.
@@ -157,20 +168,26 @@ class SyncAuth:
         before = self._session
         if before is None and self._tendril is None:
             return None
-        if before is not None and not (fresh or before.is_stale()):
+        if before is not None and not (fresh or self._is_due(before)):
             return before.access_token
-        with self._renewing:
-            # another task may have renewed it while this one waited
-            if self._session is before:
+        with self._changing:
+            # another task may have renewed it, or signed in or out, while this one waited
+            if self._session is before and (before is None or fresh or self._is_due(before)):
                 try:
                     self._renew(before)
                 except (ConnectionFailed, RateLimited, ServerFailed):
                     # ahead of its end, the present token does for a while
                     if fresh or before is None or before.has_ended():
                         raise
+                    self._patient_until = time.monotonic() + PATIENCE
         return self._session.access_token if self._session else None
 
-    def _renew(self, session: Session | None) -> None:
+    def _is_due(self, session: Session) -> bool:
+        """Whether a session is to be renewed, and that has not just been tried in vain."""
+        is_patient = time.monotonic() < self._patient_until and not session.has_ended()
+        return session.is_stale() and not is_patient
+
+    def _renew(self, session: Session | None) -> Session:
         """Buys a new access token, unless another process that shares the storage has done so.
 
         A refresh token holds once. Two that use the same one at the same time are given the same
@@ -182,7 +199,7 @@ class SyncAuth:
             if renewed is not None:
                 self._session = session = renewed
                 if not session.is_stale():
-                    return
+                    return session
             try:
                 with understanding_auth():
                     answer = self._api().refresh_session(session.refresh_token)
@@ -194,9 +211,10 @@ class SyncAuth:
             else:
                 self._session = session
                 self._kept.renew(session)
-                return
-        if self._tendril is not None:
-            self._start_tendril(self._tendril)
+                return session
+        if self._tendril is None:
+            raise NotSignedIn("The session has ended.", hint="Sign in again.")
+        return self._start_tendril(self._tendril)
 
     def _start_tendril(self, tendril: TendrilToken) -> Session:
         try:

@@ -146,7 +146,9 @@ class SyncBearerAuth(httpx.Auth):
         request.headers["Authorization"] = f"Bearer {token}"
         response = yield request
         if _is_refused(response):
-            renewed = self._auth.access_token(fresh=True)
+            renewed = self._auth.access_token()
+            if renewed == token:  # another request has not renewed it since
+                renewed = self._auth.access_token(fresh=True)
             if renewed is not None and renewed != token:
                 request.headers["Authorization"] = f"Bearer {renewed}"
                 yield request
