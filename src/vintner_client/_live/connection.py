@@ -7,7 +7,6 @@ import logging
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn, Protocol
-from uuid import UUID
 
 from vintner_client._live.channel import REFUSED_PAUSE, Channel, as_known
 from vintner_client._retries import pause
@@ -50,7 +49,7 @@ class Connection:
         self._tokens = tokens
         self._channels: list[Channel] = []
         self._socket: Socket | None = None
-        self._user_id: UUID | None = None
+        self._session: Session | None = None
         self._failures = 0
         self._refusals = 0
         self._task = asyncio.create_task(self._run(), name="vintner-live")
@@ -84,8 +83,7 @@ class Connection:
             socket = Socket(self._url, self._key)
             try:
                 token = await self._token(fresh=self._refusals > 0)
-                session = self._tokens.session
-                self._user_id = None if session is None else session.user_id
+                self._session = self._tokens.session
                 await socket.open(token)
                 self._socket = socket
                 for channel in self._channels:
@@ -104,8 +102,11 @@ class Connection:
         if socket.has_served:
             self._failures = self._refusals = 0
         self._failures += 1
-        # a token that an open socket's server refuses is renewed once
-        self._refusals += self._socket is socket and isinstance(error, NotSignedIn)
+        # a token that an open socket's server refuses is renewed once; one that ended before the
+        # server saw it was not refused
+        has_ended = self._session is not None and self._session.has_ended()
+        is_refused = isinstance(error, NotSignedIn) and not has_ended
+        self._refusals += self._socket is socket and is_refused
         self._socket = None
         for channel in self._channels:
             channel.fail(error)
@@ -135,6 +136,7 @@ class Connection:
                 if not self._is_same_user():
                     raise _other_user()
                 if token != socket.token:
+                    self._session = self._tokens.session
                     await socket.renew(token)
             await socket.beat()
 
@@ -152,8 +154,8 @@ class Connection:
         return token
 
     def _is_same_user(self) -> bool:
-        session = self._tokens.session
-        return session is not None and session.user_id == self._user_id
+        now, then = self._tokens.session, self._session
+        return now is not None and then is not None and now.user_id == then.user_id
 
 
 def _other_user() -> VintnerError:
