@@ -279,14 +279,15 @@ as $$
 begin
   perform from public.provision_jobs as j
   where j.id in (select o.job_id from private.open_jobs as o where o.account_id = p_account_id)
+  order by j.id
   for update;
-  perform from public.vines as v
-  where v.account_id = p_account_id
-  for update;
+  perform from public.vineyards as y where y.account_id = p_account_id order by y.id for update;
+  perform from public.vines as v where v.account_id = p_account_id order by v.id for update;
+  perform from public.cloud_identities as c where c.account_id = p_account_id order by c.id for update;
 end;
 $$;
 comment on function private.lock_possessions is
-  'Jobs, then vines, and only then what they belong to: who queues or ends a job locks them so. For whoever deletes an account.';
+  'Jobs, vineyards, vines, identities: who plants, queues or ends a job locks them in this order. For whoever deletes an account.';
 
 create function private.drop_account(p_account_id uuid)
 returns void
@@ -307,12 +308,20 @@ as $$
 declare
   v_account_id uuid;
 begin
+  perform from public.accounts as a
+  where a.id in (select m.account_id from public.accounts_memberships as m where m.user_id = old.id)
+  order by a.id
+  for no key update;
+  -- they stay and forget the user, as vines do: jobs are locked before vines, by everyone
+  perform from public.provision_jobs as j
+  where j.user_id = old.id or j.approved_by = old.id
+  order by j.id
+  for update;
   for v_account_id in
     select a.id from public.accounts as a
     where a.personal_user_id is distinct from old.id
       and a.id in (select m.account_id from public.accounts_memberships as m where m.user_id = old.id)
     order by a.id
-    for no key update
   loop
     if not exists (
       select from public.accounts_memberships as m where m.account_id = v_account_id and m.user_id <> old.id

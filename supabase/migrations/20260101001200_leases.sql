@@ -2,7 +2,7 @@
 --
 -- A claim is a lease: it lasts while the Tendril's heartbeats name the job. Its fence is the worker
 -- (who is calling) and the attempt; each later report must show both, so what a lost worker says
--- afterwards is refused. Locks are taken in one order: workers, jobs, vines.
+-- afterwards is refused. Locks are taken in one order: workers, jobs, vineyards, vines.
 
 --------------------------------------------------------------------------------------------------
 -- Lost and overdue jobs

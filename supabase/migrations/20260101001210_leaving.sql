@@ -30,6 +30,19 @@ begin
   if not exists (select from public.accounts as a where a.id = old.account_id) then
     return null;
   end if;
+  -- those whose approval goes too: jobs are locked before the vines of any, by everyone
+  perform from public.provision_jobs as j
+  where j.id = any (array(
+    select o.job_id
+    from public.workers as w
+    join private.open_jobs as o on o.worker_id = w.id
+    where w.user_id = old.user_id and w.mode = 'self-hosted' and o.account_id = old.account_id
+    union all
+    select a.id from public.provision_jobs as a
+    where a.approved_by = old.user_id and a.account_id = old.account_id and a.completed_at is null
+  ))
+  order by j.id
+  for update;
   for v_job in
     select j.*
     from public.workers as w

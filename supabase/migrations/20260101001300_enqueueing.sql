@@ -51,7 +51,11 @@ declare
   v_job public.provision_jobs;
   v_label text;
 begin
+  -- what the new job will refer to, before the vine: who deletes a vineyard locks them in this order
   perform from public.provision_jobs where id = p_plan_job_id for key share;
+  perform from public.vineyards as y
+  where y.id = (select v.vineyard_id from public.vines as v where v.id = p_vine_id)
+  for key share;
   perform from public.vines as v
   where v.id = p_vine_id and v.account_id = any (array(select * from private.account_ids('viewer')))
   for update;

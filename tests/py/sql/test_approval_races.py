@@ -51,12 +51,7 @@ def guarded(database: str) -> Iterator[Guarded]:
     with ExitStack() as stack:
         guarded = Guarded(Yard(database, stack))
         yield guarded
-        # what is left would be any cloud-hosted Tendril's to claim
-        guarded.yard.admin.execute(
-            "update public.provision_jobs set status = 'CANCELLED', completed_at = now() "
-            "where account_id = %s and status = 'QUEUED'",
-            [guarded.yard.account],
-        )
+        guarded.yard.cancel_all()
 
 
 def test_of_two_who_approve_at_once_one_is_told_so(guarded: Guarded) -> None:

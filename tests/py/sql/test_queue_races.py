@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import LiteralString
 from uuid import UUID
@@ -15,7 +14,7 @@ import psycopg
 import pytest
 
 from support.queueing import Yard, claim
-from support.sessions import Connection, code, race, value
+from support.sessions import Connection, code, race, until_blocked, value
 
 START: LiteralString = "select (public.start_job(%s, %s)).status"
 COMPLETE: LiteralString = "select (public.complete_job(%s, %s, 'SUCCESS')).status"
@@ -374,13 +373,6 @@ def test_two_tendrils_who_wake_at_once_do_not_wait_for_each_other(own_database: 
             yard.admin.execute("select pg_advisory_unlock(4711)")
         assert [code(error) for error in refused] == ["worker_unavailable"] * 2
         assert yard.broken() == []
-
-
-def until_blocked(admin: Connection, session: Connection, call: Future[None]) -> None:
-    """Waits until a session waits for another, or its call is through."""
-    blocked: LiteralString = "select cardinality(pg_blocking_pids(%s)) > 0"
-    while not call.done() and not value(admin, blocked, session.info.backend_pid):
-        time.sleep(0.005)
 
 
 class Crowd:

@@ -180,6 +180,14 @@ class Yard:
             [seconds, self.account, worker, worker],
         )
 
+    def cancel_all(self) -> None:
+        """Ends what is queued, which would be any cloud-hosted Tendril's to claim."""
+        self.admin.execute(
+            "update public.provision_jobs set status = 'CANCELLED', completed_at = now() "
+            "where account_id = %s and status = 'QUEUED'",
+            [self.account],
+        )
+
     def sweep(self) -> None:
         """Has what is due resolved, also where another test's session is at it just now."""
         self.admin.execute("select private.sweep()")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -32,6 +32,13 @@ def code(error: psycopg.Error) -> str | None:
     """The code of the rule that raised it, or the SQLSTATE."""
     state = error.sqlstate or ""
     return error.diag.message_detail if state.startswith("PT") else state
+
+
+def until_blocked(admin: Connection, session: Connection, call: Future[Any]) -> None:
+    """Waits until a session waits for another, or its call is through."""
+    blocked: LiteralString = "select cardinality(pg_blocking_pids(%s)) > 0"
+    while not call.done() and not value(admin, blocked, session.info.backend_pid):
+        time.sleep(0.005)
 
 
 def race(
