@@ -52,6 +52,11 @@ class Retries:
         return tried <= self.most and (isinstance(error, NEVER_SENT) or is_safe(request))
 
 
+def leaves_unsure(request: httpx.Request, error: httpx.TransportError) -> bool:
+    """Whether a request that got no answer may have been done all the same, and that matters."""
+    return request.method not in READS and not isinstance(error, NEVER_SENT)
+
+
 def is_safe(request: httpx.Request) -> bool:
     """Whether sending a request twice does no more than sending it once."""
     return request.method in READS or IDEMPOTENCY_KEY in request.headers

@@ -13,7 +13,7 @@ import httpx
 
 from vintner_client._answers import error_from
 from vintner_client._concurrency import async_sleep
-from vintner_client._retries import Retries, pause
+from vintner_client._retries import Retries, leaves_unsure, pause
 from vintner_client.errors import ClientClosed, ConnectionFailed, ServerFailed
 
 if TYPE_CHECKING:
@@ -56,14 +56,18 @@ class AsyncHttpClient(httpx.AsyncClient):
             VintnerError: no answer came, or one that is not a success.
         """
         tried = 0
+        may_have_acted = False
         while True:
             tried += 1
             response = None
             try:
                 response = await self._once(request, options)
             except httpx.TransportError as error:
+                # who signs in anew does no harm
+                is_of_rest = request.url.path.startswith(REST_PATH)
+                may_have_acted |= is_of_rest and leaves_unsure(request, error)
                 if not self._retries.after_failure(request, error, tried):
-                    raise _unreachable(request, error) from error
+                    raise _unreachable(request, error, may_have_acted) from error
             except httpx.RequestError as error:
                 raise ServerFailed(
                     f"The server's answer cannot be read: {error}", hint="Check SUPABASE_URL."
@@ -110,15 +114,20 @@ def _closed() -> ClientClosed:
     return ClientClosed("The client is closed.", hint="Make a new one.")
 
 
-def _unreachable(request: httpx.Request, error: httpx.TransportError) -> ConnectionFailed:
+def _unreachable(
+    request: httpx.Request, error: httpx.TransportError, may_have_acted: bool
+) -> ConnectionFailed:
     origin = _origin(request)
     if isinstance(error, httpx.TimeoutException):
-        return ConnectionFailed(
-            f"{origin} did not answer in time.", hint="Check that it is up, then try again."
-        )
-    return ConnectionFailed(
-        f"{origin} cannot be reached.", hint="Check SUPABASE_URL and that the stack is running."
-    )
+        message, hint = f"{origin} did not answer in time.", "Check that it is up, then try again."
+    elif isinstance(error, httpx.ConnectError):
+        message = f"{origin} cannot be reached."
+        hint = "Check SUPABASE_URL and that the stack is running."
+    else:
+        message, hint = f"The connection to {origin} broke.", "Try again."
+    if may_have_acted:
+        hint = "What was asked may have been done all the same: look before you ask again."
+    return ConnectionFailed(message, hint=hint)
 
 
 class AsyncBearerAuth(httpx.Auth):

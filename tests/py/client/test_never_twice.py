@@ -90,13 +90,23 @@ async def test_what_has_no_key_is_not_sent_again(
 ) -> None:
     """The answer was lost, so that nobody knows: the caller is told and looks."""
     front.loses = {"create_account", "vineyards"}
-    with pytest.raises(errors.ConnectionFailed):
+    with pytest.raises(errors.ConnectionFailed, match=r"broke\. What was asked may have been done"):
         await eve.accounts.create(name="Cellar")
-    with pytest.raises(errors.ConnectionFailed):
+    with pytest.raises(errors.ConnectionFailed, match="may have been done"):
         await eve.vineyards.create(name="mine")
     assert front.failed == {"create_account": 1, "vineyards": 1}
     assert len(await ann.accounts.list(name="Cellar").all()) == 1
     assert len(await ann.vineyards.list().all()) == 1
+
+
+async def test_a_job_that_may_have_been_made_is_told(
+    ann: AsyncVintner, eve: AsyncVintner, front: Faulty
+) -> None:
+    vine = await plant(ann)
+    front.loses = {"enqueue_job"}
+    with pytest.raises(errors.ConnectionFailed, match="may have been done"):
+        await eve.vines.plan(vine.id)
+    assert front.failed == {"enqueue_job": 3}
 
 
 async def test_reads_are_sent_again_and_then_given_up(eve: AsyncVintner, front: Faulty) -> None:
@@ -105,7 +115,7 @@ async def test_reads_are_sent_again_and_then_given_up(eve: AsyncVintner, front: 
     assert await eve.vines.list().all() == []
     assert front.failed["vines"] == 2
     front.times = {}
-    with pytest.raises(errors.ConnectionFailed):
+    with pytest.raises(errors.ConnectionFailed, match=r"broke\. Try again"):
         await eve.with_options(max_retries=1).vines.list().all()
     assert front.failed["vines"] == 4
     front.loses, front.answers = set(), {"vines": 503}
