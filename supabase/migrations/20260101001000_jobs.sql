@@ -314,10 +314,8 @@ returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  if p_job.job_type in ('DEPLOY', 'DESTROY') then
-    -- a vine before its components: everyone locks them in this order
-    perform from public.vines where id = p_job.vine_id for update;
-  end if;
+  -- the trigger that keeps the open jobs has locked the vine: before its components, as everyone does, and so that who
+  -- edits one of them is not held up by it
   if p_job.job_type = 'DEPLOY' then
     if p_job.started_at is null then
       update public.vines set status = p_job.vine_status_before where id = p_job.vine_id;

@@ -111,7 +111,7 @@ declare
   v_changes jsonb;
 begin
   -- vines before their components, as everyone locks them
-  perform from public.vines where vineyard_id = p_vineyard_id order by id for update;
+  perform from public.vines where vineyard_id = p_vineyard_id order by id for no key update;
   for v_label, v_wanted in select * from jsonb_each(p_vines) order by key loop
     select * into v_vine from public.vines as v
     where v.vineyard_id = p_vineyard_id and private.vine_label(v) = v_label and v.status <> 'DESTROYED';

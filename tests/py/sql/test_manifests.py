@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.sessions import Connection, act_as, code, race, value
+from support.sessions import Connection, act_as, code, race, until_blocked, value
 
 Json = dict[str, Any]
 
@@ -288,10 +288,8 @@ def test_the_end_of_a_job_takes_its_vine_before_its_components(
         with ThreadPoolExecutor(1) as pool:
             complete = "select public.complete_job(%s, 1, 'SUCCESS')"
             ended = pool.submit(worker.execute, complete, [job])
-            blocked = "select cardinality(pg_blocking_pids(%s)) > 0"
-            while not value(admin, blocked, worker.info.backend_pid):
-                assert not ended.done(), "it did not wait for the vine"
-                time.sleep(0.005)
+            until_blocked(admin, worker, ended)
+            assert not ended.done(), "it did not wait for the vine"
             # a deadlock, if it held them already
             user.execute("update public.vine_databases set port = 2 where vine_id = %s", [vine])
             user.commit()
@@ -320,6 +318,37 @@ def test_an_apply_holds_the_vines_that_it_leaves_alone(
         user.commit()
         worker.commit()
         assert race(admin, user, worker, leave_alone, complete) is None
+
+
+def test_an_apply_and_who_edits_a_component_do_not_wait_for_each_other(
+    database: str, admin: Connection, deploying: tuple[UUID, UUID, UUID, UUID]
+) -> None:
+    owner, vine, _, _ = deploying
+    manifest = {
+        "name": value(admin, VINEYARD, vine),
+        "vines": [{"project_name": "shop", "region": "eu-west-1"}],
+    }
+    ids = "select id from public.vine_databases where vine_id = %s order by id"
+    first, second = [row[0] for row in admin.execute(ids, [vine]).fetchall()]
+    edit = "update public.vine_databases set port = 2 where id = %s"
+
+    with ExitStack() as stack:
+        holder, user, editor = (
+            stack.enter_context(psycopg.connect(database, autocommit=autocommit))
+            for autocommit in (False, True, True)
+        )
+        act_as(user, owner)
+        act_as(editor, owner)
+        holder.execute("select from public.vine_databases where id = %s for update", [first])
+        # it has locked the vine and waits for a component; the other one is edited meanwhile
+        with ThreadPoolExecutor(2) as pool:
+            applied = pool.submit(apply, user, manifest)
+            until_blocked(admin, user, applied)
+            edited = pool.submit(editor.execute, edit, [second])
+            until_blocked(admin, editor, edited)
+            holder.commit()
+            edited.result()
+            assert len(applied.result()["remove"]) == 2
 
 
 def test_no_component_joins_a_vine_that_is_just_destroyed(

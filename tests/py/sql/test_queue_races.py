@@ -260,6 +260,35 @@ def test_a_heartbeat_does_not_wait_for_who_is_at_a_lost_job(scene: Scene) -> Non
     assert scene.broken() == []
 
 
+def test_a_deploy_ends_while_its_components_are_edited(scene: Scene) -> None:
+    more = '{"network": {}, "queues": [{"name": "mail"}]}'
+    plant: LiteralString = "select tests.plant(%s, 'shop', 'development', %s)"
+    scene.vine_id = value(scene.admin, plant, scene.owner, more)
+    job = scene.running("DEPLOY")
+    held: LiteralString = "select from public.vine_network where vine_id = %s for update"
+    edit: LiteralString = "update public.vine_queues set delay_seconds = 1 where vine_id = %s"
+    network = scene.session(scene.owner, autocommit=False)
+    network.execute("reset role")
+    network.execute(held, [scene.vine_id])
+
+    # it has locked the vine and waits for a component; the other one is edited meanwhile
+    with ThreadPoolExecutor(2) as pool:
+        ended = pool.submit(scene.tendril_session.execute, COMPLETE, job)
+        until_blocked(scene.admin, scene.tendril_session, ended)
+        edited = pool.submit(scene.owner_session.execute, edit, [scene.vine_id])
+        until_blocked(scene.admin, scene.owner_session, edited)
+        if edited.done():
+            scene.owner_session.commit()
+        network.commit()
+        edited.result()
+        ended.result()
+
+    scene.owner_session.commit()
+    scene.tendril_session.commit()
+    assert (scene.job(job[0]), scene.vine_status()) == ("SUCCESS", "ACTIVE")
+    assert scene.broken() == []
+
+
 def test_who_waits_for_a_vine_to_enqueue_holds_up_nobody(scene: Scene) -> None:
     lost, _ = scene.running()
     wanted = scene.vine()
