@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from vintner_client._live.channel import REFUSED_PAUSE, Channel, as_known
+from vintner_client._live.cleanup import to_the_end
 from vintner_client._retries import pause
 from vintner_client.errors import ConnectionFailed, NotSignedIn, VintnerError, WrongKey
 
@@ -92,9 +93,12 @@ class Connection:
             except Exception as failure:
                 wait = self._lose(socket, as_known(failure))
             finally:
-                await asyncio.gather(*(channel.end() for channel in self._channels))
-                await socket.close()
+                await to_the_end(self._put_away(socket))
             await asyncio.sleep(wait)
+
+    async def _put_away(self, socket: Socket) -> None:
+        await asyncio.gather(*(channel.end() for channel in self._channels))
+        await socket.close()
 
     def _lose(self, socket: Socket, error: VintnerError) -> float:
         """Gives a socket up; gives the seconds until the next try."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self
 from uuid import UUID
 
 from vintner_client._live.changes import Change, Watch
+from vintner_client._live.cleanup import to_the_end
 from vintner_client._live.kinds import Filters, Item, Kind
 from vintner_client._live.memory import Memory, View
 from vintner_client._live.table import Table
@@ -127,6 +128,8 @@ class AsyncStore(Generic[Item, Filters]):
             await subscription.__aenter__()
             if self._due <= self._clock():
                 await self.refresh()
+            if self._subscription is not subscription:
+                raise _closed()  # while it was fetching
         except BaseException:
             await self.close()
             raise
@@ -134,6 +137,9 @@ class AsyncStore(Generic[Item, Filters]):
 
     async def close(self) -> None:
         """Follows no longer; the items stay as they are. Who iterates over `changes` is told."""
+        await to_the_end(self._leave())
+
+    async def _leave(self) -> None:
         task, self._task = self._task, None
         subscription, self._subscription = self._subscription, None
         if task is not None:
@@ -284,7 +290,7 @@ class AsyncStore(Generic[Item, Filters]):
                 news.clear()
                 yield self.items
                 await news.wait()
-            raise ClientClosed("The store is closed.", hint="Open it, or its client, anew.")
+            raise _closed()
         finally:
             self._news.discard(news)
 
@@ -375,3 +381,7 @@ class AsyncStore(Generic[Item, Filters]):
                 callback(self.items)
             except Exception:
                 log.exception("a callback of a live store failed")
+
+
+def _closed() -> ClientClosed:
+    return ClientClosed("The store is closed.", hint="Open it, or its client, anew.")

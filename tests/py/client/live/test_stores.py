@@ -269,3 +269,16 @@ async def test_closing_the_client_closes_its_stores(
     await until(lambda: proxy.live_connections == 0)
     with pytest.raises(errors.ClientClosed):
         await jobs.open()
+
+
+async def test_a_store_that_is_closed_while_it_opens_follows_nothing(
+    far: AsyncVintner, proxy: Proxy
+) -> None:
+    jobs = far.live.jobs()
+    opening = asyncio.create_task(jobs.open())
+    await asyncio.sleep(0)  # it asks the server now
+    await jobs.close()
+    with pytest.raises(errors.ClientClosed):
+        await opening
+    assert store_tasks() == 0
+    await until(lambda: proxy.live_connections == 0)
