@@ -47,6 +47,17 @@ def checked_key(key: str) -> str:
     return key
 
 
+def checked_timeout(seconds: float) -> float:
+    """Seconds to wait for an answer.
+
+    Raises:
+        InvalidInput: there are none.
+    """
+    if not seconds > 0:
+        raise InvalidInput(f"A timeout of {seconds} seconds leaves no time for an answer.")
+    return seconds
+
+
 def project_from_env() -> tuple[str, str]:
     """The URL and the API key of the project that the environment names.
 

@@ -25,6 +25,7 @@ from vintner_client._retries import Retries
 from vintner_client._session import Session
 from vintner_client._settings import (
     checked_key,
+    checked_timeout,
     checked_url,
     project_from_env,
     tendril_token_from_env,
@@ -62,8 +63,8 @@ class AsyncVintner:
         live: what happens, as it happens.
 
     Raises:
-        InvalidInput: the URL is not one of http or https, the key is empty, or both a session and a
-            Tendril's token are given.
+        InvalidInput: the URL is not one of http or https, the key is empty, the timeout is none, or
+            both a session and a Tendril's token are given.
         WrongCredentials: the Tendril's token is not one.
     """
 
@@ -80,7 +81,7 @@ class AsyncVintner:
     ) -> None:
         self._url = checked_url(url)
         self._key = checked_key(key)
-        self._timeout = timeout
+        self._timeout = checked_timeout(timeout)
         self._max_retries = max_retries
         self._owns = True
         http = self._http_client(None)
@@ -119,9 +120,12 @@ class AsyncVintner:
         Args:
             timeout: seconds for each answer; as before by default.
             max_retries: how often a request is repeated; as before by default.
+
+        Raises:
+            InvalidInput: the timeout is none.
         """
         twin = copy(self)
-        twin._timeout = self._timeout if timeout is None else timeout
+        twin._timeout = self._timeout if timeout is None else checked_timeout(timeout)
         twin._max_retries = self._max_retries if max_retries is None else max_retries
         twin._owns = False
         twin._use(twin._http_client(self._http))

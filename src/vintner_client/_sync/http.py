@@ -15,7 +15,7 @@ import httpx
 from vintner_client._answers import error_from
 from vintner_client._concurrency import sync_sleep
 from vintner_client._retries import Retries, leaves_unsure, pause
-from vintner_client.errors import ClientClosed, ConnectionFailed, ServerFailed
+from vintner_client.errors import ClientClosed, ConnectionFailed, InvalidInput, ServerFailed
 
 if TYPE_CHECKING:
     from vintner_client._sync.auth import SyncAuth
@@ -49,6 +49,19 @@ class SyncHttpClient(httpx.Client):
         )
         self._retries = retries
         self._lender = lender
+
+    def build_request(self, *args: Any, **options: Any) -> httpx.Request:
+        """See `httpx.AsyncClient`.
+
+        Raises:
+            InvalidInput: no URL or body can hold what a caller gave.
+        """
+        try:
+            return super().build_request(*args, **options)
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise InvalidInput(
+                f"That cannot be asked: {error}.", hint="Ask for less at a time, in plain text."
+            ) from error
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Sends a request, again where that is safe and may help.

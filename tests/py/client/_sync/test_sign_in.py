@@ -166,6 +166,18 @@ def test_a_closed_client_says_so(supabase_stack: SupabaseStack) -> None:
         client.vineyards.list().all()
 
 
+def test_what_no_request_can_hold_is_refused(ann: Vintner) -> None:
+    with pytest.raises(errors.InvalidInput, match="too long"):
+        ann.vines.list(project_name="x" * 100_000).all()
+    with pytest.raises(errors.InvalidInput, match="surrogates"):
+        ann.vines.list(project_name="\ud800").all()
+    with pytest.raises(errors.InvalidInput, match="surrogates"):
+        ann.auth.sign_in(email=new_email(), password="\ud800")
+    for seconds in (0, -1.0, float("nan")):
+        with pytest.raises(errors.InvalidInput, match="no time"):
+            ann.with_options(timeout=seconds)
+
+
 @pytest.mark.parametrize("url", ["", "127.0.0.1:54321", "ftp://example.com", "http://"])
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(errors.InvalidInput):
