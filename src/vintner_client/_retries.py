@@ -7,11 +7,14 @@ never reached the server.
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx
+
+from vintner_client.errors import ConnectionFailed, RateLimited, ServerFailed
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 """The header that marks a write as safe to repeat; the key itself is also in the body."""
@@ -19,8 +22,11 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 8.0
 LONGEST_RETRY_AFTER = 60.0
+PATIENCE = 60.0
+"""Seconds that a server may be away for who waits for a job or its log."""
 READS = ("GET", "HEAD", "OPTIONS")
 TRY_AGAIN = (408, 429)
+AWAY = (ConnectionFailed, RateLimited, ServerFailed)
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -88,3 +94,22 @@ def _retry_after(response: httpx.Response) -> float | None:
         except (TypeError, ValueError):
             return None
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+
+class Patience:
+    """Whether to go on asking a server that is away: for a minute, once it has answered."""
+
+    def __init__(self) -> None:
+        self._has_answered = False
+        self._away_since: float | None = None
+
+    def answered(self) -> None:
+        """Is told of each answer."""
+        self._has_answered, self._away_since = True, None
+
+    def is_over(self) -> bool:
+        """Whether to give up; is asked after each failure."""
+        now = time.monotonic()
+        if self._away_since is None:
+            self._away_since = now
+        return not self._has_answered or now - self._away_since > PATIENCE

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from vintner_client._concurrency import AsyncLock
+from vintner_client._retries import AWAY
 from vintner_client._session import (
     KeptSession,
     Session,
@@ -19,11 +20,8 @@ from vintner_client._session import (
 )
 from vintner_client._storage import Storage
 from vintner_client.errors import (
-    ConnectionFailed,
     InvalidInput,
     NotSignedIn,
-    RateLimited,
-    ServerFailed,
     WrongCredentials,
 )
 
@@ -174,7 +172,7 @@ class AsyncAuth:
             if self._session is before and (before is None or fresh or self._is_due(before)):
                 try:
                     await self._renew(before)
-                except (ConnectionFailed, RateLimited, ServerFailed):
+                except AWAY:
                     # ahead of its end, the present token does for a while
                     if fresh or before is None or before.has_ended():
                         raise

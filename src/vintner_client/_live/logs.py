@@ -19,14 +19,13 @@ from uuid import UUID
 from vintner_client._live.changes import Broadcast, Change, News, Signal, Watch
 from vintner_client._live.subscriptions import Subscriptions
 from vintner_client._parsing import parse
-from vintner_client.errors import ConnectionFailed, RateLimited, ServerFailed
+from vintner_client._retries import AWAY, Patience
+from vintner_client.errors import ServerFailed
 from vintner_client.models import Job, LogChunk
 
 REFETCH_INTERVAL = 5.0
 """Seconds after which the table is asked in any case: servers drop changes without a word."""
 RETRY_INTERVAL = 1.0
-PATIENCE = 60.0
-"""Seconds that a server may be away."""
 
 JOBS = "provision_jobs"
 LOGS = "provision_job_logs"
@@ -159,8 +158,7 @@ async def follow(
 ) -> AsyncGenerator[LogChunk, None]:
     """See `Jobs.follow_logs`."""
     merge = Merge(from_seq)
-    has_answered = False
-    failing_since: float | None = None
+    patience = Patience()
     async with Feed(subscriptions, job_id) as feed:
         while True:
             wait = REFETCH_INTERVAL
@@ -168,14 +166,12 @@ async def follow(
                 # the job first: once it has ended, the log that is read afterwards is complete
                 job = await jobs.get(job_id)
                 chunks = await jobs.logs(job_id, merge.next_seq)
-            except (ConnectionFailed, RateLimited, ServerFailed):
-                now = time.monotonic()
-                failing_since = failing_since or now
-                if not has_answered or now - failing_since > PATIENCE:
+            except AWAY:
+                if patience.is_over():
                     raise
                 wait = RETRY_INTERVAL
             else:
-                has_answered, failing_since = True, None
+                patience.answered()
                 for chunk in merge.add(chunks):
                     yield chunk
                 if job.status.is_final:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from vintner_client._concurrency import SyncLock
+from vintner_client._retries import AWAY
 from vintner_client._session import (
     KeptSession,
     Session,
@@ -20,11 +21,8 @@ from vintner_client._session import (
 )
 from vintner_client._storage import Storage
 from vintner_client.errors import (
-    ConnectionFailed,
     InvalidInput,
     NotSignedIn,
-    RateLimited,
-    ServerFailed,
     WrongCredentials,
 )
 
@@ -175,7 +173,7 @@ class SyncAuth:
             if self._session is before and (before is None or fresh or self._is_due(before)):
                 try:
                     self._renew(before)
-                except (ConnectionFailed, RateLimited, ServerFailed):
+                except AWAY:
                     # ahead of its end, the present token does for a while
                     if fresh or before is None or before.has_ended():
                         raise

@@ -11,7 +11,8 @@ from aiohttp.test_utils import TestServer
 
 from support._async.people import client_of, plant
 from support.faulty import Faulty, faulty_front
-from vintner_client import AsyncVintner, Vintner, errors
+from support.waiting import until
+from vintner_client import AsyncVintner, Vintner, _retries, errors
 from vintner_client._retries import Retries, pause
 from vintner_client.models import Job, JobStatus, Vine
 from vintner_local.pytest_plugin import SupabaseStack
@@ -107,6 +108,31 @@ async def test_a_job_that_may_have_been_made_is_told(
     with pytest.raises(errors.ConnectionFailed, match="may have been done"):
         await eve.vines.plan(vine.id)
     assert front.failed == {"enqueue_job": 3}
+
+
+async def test_who_waits_for_a_job_outlasts_a_server_that_is_away(
+    ann: AsyncVintner,
+    eve: AsyncVintner,
+    tendril: AsyncVintner,
+    front: Faulty,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = await ann.vines.plan((await plant(ann)).id)
+    waiting = asyncio.create_task(eve.jobs.wait(job.id))
+    await asyncio.sleep(1)
+    front.answers = {"provision_jobs": 503}
+    await until(lambda: front.failed["provision_jobs"] >= 4)  # one try and its repetitions
+    front.answers = {}
+    await end(tendril, JobStatus.SUCCESS)
+    assert (await waiting).status is JobStatus.SUCCESS
+
+    monkeypatch.setattr(_retries, "PATIENCE", 1.0)
+    job = await ann.vines.plan(str(job.vine_id))
+    waiting = asyncio.create_task(eve.jobs.wait(job.id))
+    await asyncio.sleep(1)
+    front.answers = {"provision_jobs": 503}
+    with pytest.raises(errors.ServerFailed):
+        await waiting
 
 
 async def test_reads_are_sent_again_and_then_given_up(eve: AsyncVintner, front: Faulty) -> None:

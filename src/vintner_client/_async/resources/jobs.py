@@ -12,6 +12,7 @@ from vintner_client._async.transport import AsyncTransport, new_idempotency_key
 from vintner_client._concurrency import async_sleep
 from vintner_client._parsing import as_uuid, parse
 from vintner_client._query import Query, equals
+from vintner_client._retries import AWAY, Patience
 from vintner_client.models import Job, JobStatus, JobType, LogChunk, WaitingOn
 from vintner_client.models.jobs import Waiting
 
@@ -180,16 +181,24 @@ class AsyncJobs(AsyncResource):
         return self._live._follow(self, as_uuid(job_id), from_seq)
 
     async def wait(self, job_id: UUID | str, /) -> Job:
-        """The job, once it has ended.
+        """The job, once it has ended; asks every second, also a server that is away for a minute.
 
         Args:
             job_id: the job.
 
         Raises:
             NotFound: there is no such job that the caller may see.
+            ConnectionFailed: the server cannot be reached, for a minute once it had been.
         """
+        patience = Patience()
         while True:
-            job = await self.get(job_id)
-            if job.status.is_final:
-                return job
+            try:
+                job = await self.get(job_id)
+            except AWAY:
+                if patience.is_over():
+                    raise
+            else:
+                patience.answered()
+                if job.status.is_final:
+                    return job
             await async_sleep(WAIT_INTERVAL)

@@ -10,6 +10,7 @@ from uuid import UUID
 from vintner_client._concurrency import sync_sleep
 from vintner_client._parsing import as_uuid, parse
 from vintner_client._query import Query, equals
+from vintner_client._retries import AWAY, Patience
 from vintner_client._sync.resources.base import SyncResource
 from vintner_client._sync.rows import SyncRows
 from vintner_client._sync.transport import SyncTransport, new_idempotency_key
@@ -181,16 +182,24 @@ class SyncJobs(SyncResource):
         return self._live._follow(self, as_uuid(job_id), from_seq)
 
     def wait(self, job_id: UUID | str, /) -> Job:
-        """The job, once it has ended.
+        """The job, once it has ended; asks every second, also a server that is away for a minute.
 
         Args:
             job_id: the job.
 
         Raises:
             NotFound: there is no such job that the caller may see.
+            ConnectionFailed: the server cannot be reached, for a minute once it had been.
         """
+        patience = Patience()
         while True:
-            job = self.get(job_id)
-            if job.status.is_final:
-                return job
+            try:
+                job = self.get(job_id)
+            except AWAY:
+                if patience.is_over():
+                    raise
+            else:
+                patience.answered()
+                if job.status.is_final:
+                    return job
             sync_sleep(WAIT_INTERVAL)

@@ -12,7 +12,7 @@ import pytest
 from support.following import Reader, Writer
 from support.proxy import Proxy
 from support.waiting import until
-from vintner_client import AsyncVintner, LiveState, errors
+from vintner_client import AsyncVintner, LiveState, _retries, errors
 from vintner_client._live import logs, subscriptions
 from vintner_client.models import JobStatus
 
@@ -154,7 +154,7 @@ async def test_a_server_that_is_away_for_a_while_is_waited_for(
 async def test_a_server_that_stays_away_ends_it(
     far: AsyncVintner, proxy: Proxy, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs, "PATIENCE", 1.0)
+    monkeypatch.setattr(_retries, "PATIENCE", 1.0)
     reader = Reader(far, writer.job)
     await writer.write()
     await reader.has(1)
