@@ -68,7 +68,7 @@ BROKEN: tuple[LiteralString, ...] = (
     ) as x
     """,
     f"""
-    select 'two run: ' || vine_id from mine where status in {RUNNING}
+    select 'two run: ' || vine_id from mine where status in {RUNNING} and vine_id is not null
     group by vine_id having count(*) > 1
     """,
     f"""
