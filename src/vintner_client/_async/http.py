@@ -43,7 +43,6 @@ class AsyncHttpClient(httpx.AsyncClient):
         super().__init__(
             headers={"apikey": key, "X-Client-Info": "vintner-client-python"},
             timeout=timeout,
-            follow_redirects=True,
             transport=None if lender is None else httpx.AsyncBaseTransport(),
         )
         self._retries = retries
@@ -90,6 +89,8 @@ class AsyncHttpClient(httpx.AsyncClient):
                     if _is_page(response):
                         raise _not_the_api(request)
                     return response
+                if response.has_redirect_location:
+                    raise _elsewhere(request, response)
                 if not self._retries.after_answer(request, response, tried):
                     raise error_from(response)
             await async_sleep(pause(tried, response))
@@ -116,6 +117,16 @@ def _not_the_api(request: httpx.Request) -> ServerFailed:
     return ServerFailed(
         f"{_origin(request)} answers with a web page where a project's API is expected.",
         hint="Check SUPABASE_URL, and that no network asks you to sign in first.",
+    )
+
+
+def _elsewhere(request: httpx.Request, response: httpx.Response) -> ServerFailed:
+    # not followed: that would turn writes into reads, and hand a password on to anybody
+    there = response.headers["location"].partition("?")[0]
+    return ServerFailed(
+        f"{_origin(request)} answers that it has moved to {there}.",
+        hint="Check SUPABASE_URL: https is wanted where http is not served.",
+        status=response.status_code,
     )
 
 

@@ -223,3 +223,23 @@ async def end(tendril: AsyncVintner, status: JobStatus) -> Job:
     assert job is not None
     await tendril.lease.start_job(job)
     return await tendril.lease.complete_job(job, status=status)
+
+
+async def test_what_has_moved_is_told_and_not_followed(
+    ann: AsyncVintner, supabase_stack: SupabaseStack
+) -> None:
+    """A write that follows becomes a read."""
+
+    async def move(request: web.Request) -> web.Response:
+        raise web.HTTPMovedPermanently(f"{supabase_stack.url}{request.path_qs}")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", move)
+    async with (
+        TestServer(app) as server,
+        client_of(supabase_stack, url=str(server.make_url("")), session=ann.auth.session) as client,
+    ):
+        with pytest.raises(errors.ServerFailed, match="moved to http"):
+            await client.vineyards.create(name="mine")
+        with pytest.raises(errors.ServerFailed, match="moved to http"):
+            await client.auth.sign_in(email="ann@example.com", password="any")
