@@ -37,7 +37,8 @@ class Session(BaseModel):
         email: the user's e-mail address, if there is one.
     """
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True)
+    # what does not parse may hold a token
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     access_token: str = Field(repr=False)
     refresh_token: str = Field(repr=False)

@@ -33,6 +33,12 @@ def test_a_session_does_not_show_its_tokens() -> None:
     assert "secret" not in repr(session)
 
 
+def test_a_session_that_does_not_parse_is_not_quoted() -> None:
+    with pytest.raises(ValueError, match="expires_at") as refused:
+        Session.model_validate_json('{"access_token": "access-secret", "expires_at": "soon"}')
+    assert "access-secret" not in str(refused.value)
+
+
 async def test_a_stale_session_is_renewed_once_for_all(
     ann: AsyncVintner, supabase_stack: SupabaseStack
 ) -> None:
