@@ -31,6 +31,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sizes, in about 2 minutes")
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS)
+    parser.add_argument(
+        "--most", type=int, default=1_000_000, help="jobs; larger sizes are left out"
+    )
     parser.add_argument("--seconds", type=float, default=None, help="of a round")
     parser.add_argument("--rounds", type=int, default=None, help="of each system in each cell")
     wished = parser.parse_args()
@@ -55,6 +58,7 @@ def main() -> None:
             unstarted.starts = False
             systems = (ours, unstarted, *others)
             sizes, sessions = (QUICK_SIZES, (1, 4)) if wished.quick else (SIZES, (1, 4, 8))
+            sizes = tuple(size for size in sizes if max(size) <= wished.most)
             claims.compare(server, systems, sizes, sessions, seconds, rounds)
             claims.behind_others(server, ours, 10_000 if wished.quick else 100_000, seconds, rounds)
         if "reads" in wished.only:

@@ -37,7 +37,7 @@ create function private.tg_provision_jobs__keep_open()
 returns trigger
 language plpgsql volatile security definer set search_path = ''
 -- its plans are made once a session and must hold when a small queue has become a large one
-set enable_seqscan = off set enable_bitmapscan = off
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
 as $$
 declare
   v_was private.job_wait;

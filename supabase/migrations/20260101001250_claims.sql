@@ -36,7 +36,7 @@ create function private.claim_next_job(p_worker_id uuid)
 returns public.provision_jobs
 language plpgsql volatile security definer set search_path = ''
 -- its plans are made once a session and must hold when a small queue has become a large one
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
 as $$
 declare
   v_caller constant uuid := private.current_user_id();
