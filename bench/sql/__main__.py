@@ -58,8 +58,8 @@ def main() -> None:
             unstarted.starts = False
             systems = (ours, unstarted, *others)
             sizes, sessions = (QUICK_SIZES, (1, 4)) if wished.quick else (SIZES, (1, 4, 8))
-            sizes = tuple(size for size in sizes if max(size) <= wished.most)
-            claims.compare(server, systems, sizes, sessions, seconds, rounds)
+            fitting = [size for size in sizes if max(size) <= wished.most]
+            claims.compare(server, systems, fitting, sessions, seconds, rounds)
             claims.behind_others(server, ours, 10_000 if wished.quick else 100_000, seconds, rounds)
         if "reads" in wished.only:
             reads.compare(server, *(100, 10) if wished.quick else (1_000, 100))
