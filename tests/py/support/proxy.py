@@ -172,13 +172,13 @@ class Proxy:
             writer.close()
             return
         is_live = LIVE in head
+        server = None
+        if not (self.refuse_all or (is_live and self.refuse_live)):
+            with suppress(ConnectionError):
+                server = await asyncio.open_connection(*self._target)
+        # from here on without a pause: what is counted can be cut
         self.live_opened += is_live
-        if self.refuse_all or (is_live and self.refuse_live):
-            writer.transport.abort()
-            return
-        try:
-            server = await asyncio.open_connection(*self._target)
-        except ConnectionError:
+        if server is None:
             writer.transport.abort()
             return
         server[1].write(head)
