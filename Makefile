@@ -38,8 +38,8 @@ test-sql: setup ## Run the pgTAP files alone
 test-pg: setup ## Apply the migrations to PostgreSQL 15, 16 or 17 (VERSION=15) and run the pgTAP files there
 	@$(BIN)/python scripts/test_on_postgres.py $(VERSION)
 
-soak: setup ## Run what takes an hour: killed parts (SOAK_SECONDS=300), bad networks, long sessions
-	@$(BIN)/pytest -s -m soak
+soak: setup ## Run what takes an hour: killed parts (SOAK_SECONDS=300), bad networks, long sessions, random walks
+	@$(BIN)/pytest -s -m soak --hypothesis-profile=default
 
 bench-sql: $(BENCH)/.installed ## Measure the database beside other queues (ARGS=--quick: 3 minutes)
 	@$(BENCH)/bin/python bench/sql $(ARGS)

@@ -238,6 +238,7 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_worker public.workers := private.current_worker();
+  v_has_lost_all boolean;
 begin
   if p_status is null then
     perform private.raise_error('invalid_input', 'A Tendril is ONLINE, DRAINING or OFFLINE.');
@@ -258,15 +259,16 @@ begin
     perform private.raise_error('not_allowed', 'do this: it is for Tendrils');
   end if;
   -- what it claimed and no longer runs was lost with an earlier process of it; a claim whose answer
-  -- is still under way is not
-  if not private.lose_jobs(v_worker.id, case
+  -- is still under way is not. Not within the condition below: what the planner can tell without it, it never calls.
+  v_has_lost_all := private.lose_jobs(v_worker.id, case
     when p_status = 'OFFLINE' then '{}'
     else p_running_job_ids || array(
       select o.job_id from private.open_jobs as o
       join public.provision_jobs as j on j.id = o.job_id
       where o.worker_id = v_worker.id and j.claimed_at >= now() - private.heartbeat_interval()
     )
-  end) and p_status = 'OFFLINE' then
+  end);
+  if p_status = 'OFFLINE' and not v_has_lost_all then
     -- the sweep must find it once more
     update public.workers set status = 'DRAINING' where id = v_worker.id;
   end if;

@@ -1,6 +1,6 @@
 -- What becomes of jobs whose Tendril is lost, and who is told to have done it.
 begin;
-select plan(16);
+select plan(19);
 
 create temporary table t on commit drop as
 select o.id as owner, tests.sign_up('other') as other, tests.plant(o.id, p_more => '{"network": {}, "databases": [{"name": "main"}, {"name": "aside"}]}') as vine
@@ -65,6 +65,21 @@ select is(pg_temp.lose(), 'FAILED', 'one that had is FAILED');
 select is(status::text, 'FAILED', 'and its vine') from public.vines where id = (select vine from t);
 select is((select a.user_id from public.vine_audit_log as a where a.vine_id = (select vine from t) and a.changes -> 'status' ->> 'after' = 'FAILED' and component_type = 'vine'),
   null, 'by nobody, whoever swept');
+
+-- a Tendril that has started anew names none of the jobs of its earlier process
+select pg_temp.enqueue('DEPLOY');
+select pg_temp.claim(true);
+select tests.act_as((select worker from t));
+select public.heartbeat('0.1.0');
+select is((pg_temp.newest()).status::text, 'PROCESSING', 'what was claimed just now may be under way, named or not');
+select tests.act_as_owner();
+update public.provision_jobs set claimed_at = now() - interval '16 s' where id = (pg_temp.newest()).id;
+select tests.act_as((select worker from t));
+select public.heartbeat('0.1.0', p_running_job_ids => array[(pg_temp.newest()).id]);
+select is((pg_temp.newest()).status::text, 'PROCESSING', 'what it names is its own');
+select public.heartbeat('0.1.0');
+select tests.act_as((select owner from t));
+select is((pg_temp.newest()).status::text, 'FAILED', 'what it does not name is lost');
 
 -- what a second DEPLOY does to a component that changed, and to one that did not
 select pg_temp.enqueue('DEPLOY');

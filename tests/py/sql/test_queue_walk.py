@@ -384,18 +384,32 @@ class Walk(RuleBasedStateMachine):
         assert broken(self.session, self.account) == []
 
 
-def test_random_walks_end_where_the_model_does(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Walk, "url", database)
+def walk(examples: int, steps: int) -> None:
     run_state_machine_as_test(
         Walk,
         settings=settings(
-            max_examples=15,
-            stateful_step_count=30,
+            max_examples=examples,
+            stateful_step_count=steps,
             deadline=None,
             # making a failure smaller would take minutes
             phases=[Phase.explicit, Phase.reuse, Phase.generate],
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.fixture
+def walked(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Walk, "url", database)
+
+
+@pytest.mark.usefixtures("walked")
+def test_random_walks_end_where_the_model_does() -> None:
+    walk(examples=30, steps=30)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+@pytest.mark.usefixtures("walked")
+def test_many_long_walks_do_too() -> None:
+    walk(examples=1000, steps=50)
