@@ -81,16 +81,19 @@ class Model:
     tendrils: list[Tendril] = field(default_factory=list)
 
     def refusal(self, vine: Vine, kind: str) -> str | None:
-        unfinished = [
-            job.kind for job in self.jobs if job.vine is vine and job.status in ("QUEUED", *RUNNING)
-        ]
+        unfinished = {
+            (job.kind, job.unapproved)
+            for job in self.jobs
+            if job.vine is vine and job.status in ("QUEUED", *RUNNING)
+        }
+        in_the_way = unfinished - {("PLAN", False), ("PLAN", True)}
+        if kind == "PLAN":
+            in_the_way &= {("DESTROY", False)}
         if vine.status == "DESTROYED":
             return "vine_destroyed"
         if kind == "DESTROY" and vine.status == "DRAFT":
             return "vine_not_destroyable"
-        if "DESTROY" in unfinished or ("DEPLOY" in unfinished and kind != "PLAN"):
-            return "vine_busy"
-        return None
+        return "vine_busy" if in_the_way else None
 
     def next_job(self) -> Job | None:
         busy = {id(job.vine) for job in self.jobs if job.status in RUNNING}
@@ -286,6 +289,9 @@ class Walk(RuleBasedStateMachine):
         refused = self.call(tendril.id, query, job.id, job.attempt - late)[1]
         if job.holder is not tendril or late or job.status not in RUNNING:
             assert refused == "lease_lost"
+            return
+        if job.status == "CLAIMED" and job.vine.status == "DESTROYED":
+            assert refused == "vine_destroyed"
             return
         assert refused is None
         if job.status == "CLAIMED":
