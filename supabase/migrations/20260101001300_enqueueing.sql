@@ -90,7 +90,7 @@ begin
   join public.provision_jobs as j on j.id = o.job_id
   where o.vine_id = p_vine_id
     and j.job_type in ('DEPLOY', 'DESTROY')
-    and not (p_job_type = 'PLAN' and (j.job_type = 'DEPLOY' or o.waiting_on = 'approval'));
+    and not (p_job_type = 'PLAN' and (j.job_type = 'DEPLOY' or o.waiting_on is not distinct from 'approval'));
   if found then
     perform private.raise_error('vine_busy', v_label, v_job.job_type);
   end if;
@@ -187,26 +187,18 @@ comment on function public.enqueue_identity_job is
   'For operators.';
 grant execute on function public.enqueue_identity_job to authenticated;
 
-create function private.tg_provision_jobs__verify_identity()
-returns trigger
-language plpgsql security definer set search_path = ''
+create function private.settle_identity(p_job public.provision_jobs, p_status public.provision_job_status)
+returns void
+language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  if new.job_type = 'CONNECTION_TEST' and old.status = 'PROCESSING' and new.status in ('SUCCESS', 'FAILED') then
-    -- credentials that changed while the test ran are not the ones it tried; who never asked for them tried none
-    update public.cloud_identities set is_verified = (new.status = 'SUCCESS')
-    where id = new.cloud_identity_id and is_verified <> (new.status = 'SUCCESS')
-      and coalesce(private.context_sha256(null, id) = new.context_sha256, new.status = 'FAILED');
-  end if;
-  return null;
+  -- credentials that changed while the test ran are not the ones it tried; who never asked for them tried none
+  update public.cloud_identities set is_verified = (p_status = 'SUCCESS')
+  where id = p_job.cloud_identity_id and is_verified <> (p_status = 'SUCCESS') and p_status in ('SUCCESS', 'FAILED')
+    and coalesce(private.context_sha256(null, id) = p_job.context_sha256, p_status = 'FAILED');
 end;
 $$;
-comment on function private.tg_provision_jobs__verify_identity is 'A CONNECTION_TEST says whether its identity is verified.';
-
-create trigger verify_identity
-after update of status on public.provision_jobs
-for each row when (new.vine_id is null)
-execute function private.tg_provision_jobs__verify_identity();
+comment on function private.settle_identity is 'A CONNECTION_TEST says whether its identity is verified. For settle_job.';
 
 create function private.visible_job(p_job_id uuid)
 returns public.provision_jobs
@@ -280,7 +272,7 @@ begin
   elsif v_job.status in ('QUEUED', 'CLAIMED') then
     update public.provision_jobs set status = 'CANCELLED', completed_at = now(), cancel_requested_at = now()
     where id = p_job_id returning * into v_job;
-    perform private.settle_vine(v_job, 'CANCELLED');
+    perform private.settle_job(v_job, 'CANCELLED');
   elsif v_job.status <> 'PROCESSING' then
     perform private.raise_error('job_ended', p_job_id::text, v_job.status::text);
   elsif not p_force then

@@ -1,6 +1,6 @@
 -- What becomes of jobs whose Tendril is lost, and who is told to have done it.
 begin;
-select plan(19);
+select plan(20);
 
 create temporary table t on commit drop as
 select o.id as owner, tests.sign_up('other') as other, tests.plant(o.id, p_more => '{"network": {}, "databases": [{"name": "main"}, {"name": "aside"}]}') as vine
@@ -105,6 +105,9 @@ select public.complete_job((pg_temp.newest()).id, (pg_temp.newest()).attempt, 'S
 select pg_temp.enqueue('DESTROY');
 select throws_ok($$ select public.enqueue_job((select vine from t), 'PLAN') $$, 'PT409', null, 'nothing is planned behind a DESTROY');
 select pg_temp.claim(true);
+select tests.act_as((select owner from t));
+select throws_ok($$ select public.enqueue_job((select vine from t), 'PLAN') $$, 'PT409', null, 'nor while it runs');
+select tests.act_as((select worker from t));
 select public.complete_job((pg_temp.newest()).id, (pg_temp.newest()).attempt, 'SUCCESS');
 select tests.act_as((select owner from t));
 select is((select endpoint from public.vine_databases where vine_id = (select vine from t) and name = 'main'), null, 'what was populated is no more');
