@@ -29,7 +29,7 @@ alter default privileges revoke execute on functions from public;
 create function private.current_user_id()
 returns uuid
 language sql stable
-return substring(auth.jwt() ->> 'sub' from '^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')::uuid;
+return substring(auth.jwt() ->> 'sub' from '^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$')::uuid;
 comment on function private.current_user_id is
   'The caller''s auth user id, or null. Unlike auth.uid() it never raises, whatever a token holds: '
   'a policy that raises for one Realtime subscriber stops every other one. For policies and functions.';

@@ -249,26 +249,30 @@ when (
 )
 execute function private.tg_auth_users__keep_tendril();
 
-create function private.check_session()
-returns void
+create function private.session_user_id()
+returns uuid
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
-  v_session_id constant text := auth.jwt() ->> 'session_id';
+  v_claims constant jsonb := auth.jwt();
+  v_session_id constant text := v_claims ->> 'session_id';
 begin
-  if v_session_id is not null and not exists (
-    select from auth.sessions as s
+  if v_session_id is not null then
+    -- by itself: of a condition that null settles, the planner would make another plan at each call
+    perform from auth.sessions as s
     where s.id = case
       when v_session_id ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then v_session_id::uuid
-    end
-  ) then
-    perform private.raise_error('not_signed_in');
+    end;
+    if not found then
+      perform private.raise_error('not_signed_in');
+    end if;
   end if;
+  return (v_claims ->> 'sub')::uuid;
 end;
 $$;
-comment on function private.check_session is
-  'Refuses an access token whose session has ended. Such a token holds for up to an hour; what Tendrils may do must end '
-  'with their session. For every function of theirs.';
+comment on function private.session_user_id is
+  'The caller''s auth user id, or null; refuses an access token whose session has ended. Such a token holds for up to an '
+  'hour; what Tendrils may do must end with their session. For every function of theirs.';
 
 --------------------------------------------------------------------------------------------------
 -- Who may do what

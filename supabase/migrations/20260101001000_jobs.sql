@@ -39,14 +39,14 @@ create table public.provision_jobs (
   worker_id uuid references public.workers (id) on delete set null,
   attempt integer not null default 0,
   error_message text,
-  execution_metadata jsonb not null default '{}' check (jsonb_typeof(execution_metadata) = 'object'),
+  execution_metadata jsonb not null default '{}',
   vine_status_before public.vine_status,
   plan_job_id uuid references public.provision_jobs (id) on delete set null,
   context_sha256 text,
   approval_required boolean not null default false,
   approved_by uuid references auth.users (id) on delete set null,
   approved_at timestamptz,
-  timeout_seconds integer not null check (timeout_seconds > 0),
+  timeout_seconds integer not null,
   deadline timestamptz,
   idempotency_key text,
   cancel_requested_at timestamptz,
@@ -85,28 +85,21 @@ create index provision_jobs_cloud_identity_id_idx on public.provision_jobs (clou
 create index provision_jobs_plan_job_id_idx on public.provision_jobs (plan_job_id) where plan_job_id is not null;
 create index provision_jobs_approved_by_idx on public.provision_jobs (approved_by) where approved_by is not null;
 
-create trigger set_updated_at
-before update on public.provision_jobs
-for each row execute function private.tg_set_updated_at();
-
 --------------------------------------------------------------------------------------------------
 -- Life cycle
 --------------------------------------------------------------------------------------------------
 
+-- bound when it is made and without a search_path, so that the planner puts it in the place of a call
 create function private.next_job_statuses(p_from public.provision_job_status)
 returns public.provision_job_status[]
-language plpgsql immutable set search_path = ''
-as $$
-begin
-  return case p_from
-    when 'QUEUED' then '{CLAIMED,CANCELLED}'
-    -- back to QUEUED when its Tendril is lost before any harm is done
-    when 'CLAIMED' then '{PROCESSING,QUEUED,FAILED,CANCELLED}'
-    when 'PROCESSING' then '{SUCCESS,FAILED,CANCELLED,QUEUED}'
-    else '{}'
-  end;
+language sql immutable
+return case p_from
+  when 'QUEUED' then '{CLAIMED,CANCELLED}'::public.provision_job_status[]
+  -- back to QUEUED when its Tendril is lost before any harm is done
+  when 'CLAIMED' then '{PROCESSING,QUEUED,FAILED,CANCELLED}'
+  when 'PROCESSING' then '{SUCCESS,FAILED,CANCELLED,QUEUED}'
+  else '{}'
 end;
-$$;
 comment on function private.next_job_statuses is 'Every legal move of a job. For the guard and for tests.';
 
 create function private.start_limit()
@@ -133,25 +126,28 @@ begin
     end if;
     select t.priority, coalesce(new.timeout_seconds, t.timeout_seconds) into new.priority, new.timeout_seconds
     from public.job_types as t where t.job_type = new.job_type;
-  elsif new.status is distinct from old.status
-    and not new.status = any (private.next_job_statuses(old.status)) then
-    perform private.raise_error('illegal_transition', 'job', old.status::text, new.status::text);
-  elsif new.status not in ('CLAIMED', 'PROCESSING') then
-    new.deadline := null;
-  elsif new.status is distinct from old.status then
+    return new;
+  elsif new.status <> old.status then
+    if not new.status = any (private.next_job_statuses(old.status)) then
+      perform private.raise_error('illegal_transition', 'job', old.status::text, new.status::text);
+    end if;
     new.deadline := now() + case new.status
-      when 'CLAIMED' then private.start_limit() else make_interval(secs => new.timeout_seconds) end;
-  elsif old.cancel_requested_at is null and new.cancel_requested_at is not null then
+      when 'CLAIMED' then private.start_limit()
+      when 'PROCESSING' then make_interval(secs => new.timeout_seconds)
+    end;
+  elsif old.deadline is not null and old.cancel_requested_at is null and new.cancel_requested_at is not null then
     new.deadline := new.cancel_requested_at + private.stop_limit();
   end if;
+  -- as tg_set_updated_at does: each trigger more would cost every step of a job
+  new.updated_at := greatest(clock_timestamp(), old.updated_at + interval '1 microsecond');
   return new;
 end;
 $$;
 comment on function private.tg_provision_jobs__guard is
-  'Holds the moves of jobs, gives a new one what its type says, and keeps the deadline.';
+  'Holds the moves of jobs, gives a new one what its type says, and keeps the deadline and updated_at.';
 
 create trigger guard
-before insert or update of status, cancel_requested_at on public.provision_jobs
+before insert or update on public.provision_jobs
 for each row execute function private.tg_provision_jobs__guard();
 
 create function private.tg_vines__lock_jobs()
@@ -309,7 +305,7 @@ $$;
 comment on function private.public_outputs is
   'The outputs without those that fill in an encrypted column: everyone reads a job''s metadata. For complete_job.';
 
-create function private.settle_vine(p_job public.provision_jobs, p_status public.provision_job_status)
+create function private.settle_job(p_job public.provision_jobs, p_status public.provision_job_status)
 returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -339,11 +335,17 @@ begin
     update public.vines
     set status = case when p_status = 'SUCCESS' then 'DESTROYED' else 'FAILED' end::public.vine_status
     where id = p_job.vine_id;
+  elsif p_job.job_type = 'CONNECTION_TEST' and p_job.started_at is not null then
+    perform private.settle_identity(p_job, p_status);
+  end if;
+  if p_job.plan_job_id is not null and p_job.started_at is not null then
+    perform private.settle_plan(p_job, p_status);
   end if;
 end;
 $$;
-comment on function private.settle_vine is
-  'What a job''s end does to its vine and components. A DEPLOY that never started gives the vine back as it was.';
+comment on function private.settle_job is
+  'What a job''s end does to its vine and components, its cloud identity, and the plan that it applied. A DEPLOY that '
+  'never started gives the vine back as it was.';
 
 --------------------------------------------------------------------------------------------------
 -- Who may do what

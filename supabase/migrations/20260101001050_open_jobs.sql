@@ -26,7 +26,7 @@ comment on column private.open_jobs.job_id is
   'No foreign key: its check would lock the job after the vine, against the order of locks.';
 comment on column private.open_jobs.waiting_on is 'Null while it runs.';
 create unique index open_jobs_turn_idx on private.open_jobs (vine_id) where waiting_on is null or waiting_on = 'tendril';
-create index open_jobs_claim_idx on private.open_jobs (account_id, priority, created_at, job_id) where waiting_on = 'tendril';
+create index open_jobs_claim_idx on private.open_jobs (account_id, priority, created_at) where waiting_on = 'tendril';
 create index open_jobs_line_idx on private.open_jobs (vine_id, priority, created_at, job_id);
 create index open_jobs_worker_id_idx on private.open_jobs (worker_id) where worker_id is not null;
 create index open_jobs_deadline_idx on private.open_jobs (deadline) where deadline is not null;
@@ -42,17 +42,16 @@ as $$
 declare
   v_was private.job_wait;
   v_next private.open_jobs;
-  v_is_free boolean;
 begin
-  -- of a job that has ended nothing here changes, nor is a vine locked where a write changes nothing
-  if old.completed_at is not null
-    or (new.status, new.worker_id, new.deadline, new.approval_required, new.approved_at)
-      is not distinct from (old.status, old.worker_id, old.deadline, old.approval_required, old.approved_at) then
-    return null;
-  elsif new.status in ('CLAIMED', 'PROCESSING') then
+  if new.status in ('CLAIMED', 'PROCESSING') then
     update private.open_jobs
     set waiting_on = null, worker_id = new.worker_id, deadline = new.deadline
     where job_id = new.id;
+    return null;
+  elsif old.completed_at is not null
+    or (new.status, new.approval_required, new.approved_at)
+      is not distinct from (old.status, old.approval_required, old.approved_at) then
+    -- of a job that has ended nothing here changes, nor is a vine locked where a write changes nothing
     return null;
   end if;
   perform from public.vines where id = new.vine_id for no key update;
@@ -70,27 +69,37 @@ begin
     if (new.priority, new.created_at, new.id) < (v_next.priority, v_next.created_at, v_next.job_id) then
       update private.open_jobs set waiting_on = 'vine' where job_id = v_next.job_id;
     end if;
-    v_is_free := not exists (
-      select from private.open_jobs where vine_id = new.vine_id and (waiting_on is null or waiting_on = 'tendril'));
+    if new.vine_id is null then
+      perform private.wake_tendrils(new.account_id);
+      return null;
+    elsif exists (
+      select from private.open_jobs where vine_id = new.vine_id and (waiting_on is null or waiting_on = 'tendril')
+    ) then
+      return null;
+    end if;
   else
     delete from private.open_jobs where job_id = new.id returning waiting_on into v_was;
-    v_is_free := coalesce(v_was = 'tendril', true);
+    if v_was in ('approval', 'vine') then
+      return null;
+    end if;
   end if;
-  if v_is_free then
-    update private.open_jobs set waiting_on = 'tendril'
-    where job_id = (
-      select job_id from private.open_jobs
-      where vine_id = new.vine_id and waiting_on = 'vine'
-      order by priority, created_at, job_id
-      limit 1
-    );
+  -- nobody has the turn
+  update private.open_jobs set waiting_on = 'tendril'
+  where job_id = (
+    select job_id from private.open_jobs
+    where vine_id = new.vine_id and waiting_on = 'vine'
+    order by priority, created_at, job_id
+    limit 1
+  );
+  if found then
+    perform private.wake_tendrils(new.account_id);
   end if;
   return null;
 end;
 $$;
 comment on function private.tg_provision_jobs__keep_open is
   'Keeps private.open_jobs right whenever a job is queued, approved, claimed, started, given back or ended, and gives a '
-  'vine''s turn to the best of its waiting jobs once no other has it.';
+  'vine''s turn to the best of its waiting jobs once no other has it, which Tendrils are told.';
 
 -- without a condition, which PostgreSQL would read anew for every change of a job
 create trigger keep_open

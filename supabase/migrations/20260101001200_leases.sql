@@ -33,7 +33,7 @@ begin
   update public.provision_jobs
   set status = p_status, completed_at = now(), error_message = p_message
   where id = p_job.id;
-  perform private.settle_vine(p_job, p_status);
+  perform private.settle_job(p_job, p_status);
 end;
 $$;
 comment on function private.end_job is 'Ends a job in its Tendril''s place. For the functions below.';
@@ -194,11 +194,10 @@ returns public.workers
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
+  v_caller constant uuid := private.session_user_id();
   v_worker public.workers;
 begin
-  perform private.check_session();
-  select * into v_worker from public.workers
-  where id = private.current_user_id() and removed_at is null;
+  select * into v_worker from public.workers where id = v_caller and removed_at is null;
   if not found then
     perform private.raise_error('not_allowed', 'do this: it is for Tendrils');
   end if;
@@ -212,12 +211,12 @@ returns public.provision_jobs
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
+  v_caller constant uuid := private.session_user_id();
   v_job public.provision_jobs;
 begin
-  perform private.check_session();
   select * into v_job from public.provision_jobs
   where id = p_job_id
-    and worker_id = private.current_user_id()
+    and worker_id = v_caller
     and attempt = p_attempt
     and status in ('CLAIMED', 'PROCESSING')
   for update;

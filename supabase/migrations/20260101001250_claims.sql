@@ -39,60 +39,74 @@ language plpgsql volatile security definer set search_path = ''
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
 as $$
 declare
-  v_caller constant uuid := private.current_user_id();
+  v_caller constant uuid := private.session_user_id();
   v_worker public.workers;
-  v_account_id uuid;
-  v_job_id uuid;
   v_job public.provision_jobs;
 begin
-  perform private.check_session();
-  select * into v_worker from public.workers where id = p_worker_id and removed_at is null;
-  if v_worker.id is distinct from v_caller or v_caller is null then
-    perform private.raise_error('not_allowed', 'claim jobs: a Tendril does so, for itself');
-  elsif v_worker.status <> 'ONLINE' then
-    perform private.raise_error('worker_unavailable', v_worker.name, v_worker.status::text);
-  elsif v_worker.last_heartbeat < now() - private.lease_duration() then
-    -- others may be finding it lost this moment, as it may be finding them: two such claims would wait for each other
-    perform private.raise_error('worker_unavailable', v_worker.name, 'unheard of');
-  end if;
   perform private.sweep();
-  -- by their first jobs, so that age and priority count across accounts
-  for v_account_id in
-    select s.account_id
+  update public.provision_jobs
+  set status = 'CLAIMED', worker_id = v_caller, claimed_at = now(), attempt = attempt + 1
+  where id = (
+    select n.job_id
     from (
-      select m.account_id from public.accounts_memberships as m
-      where v_worker.mode = 'self-hosted' and m.user_id = v_worker.user_id and m.role >= 'admin'
-      union all
-      select w.account_id from private.waiting_account_ids() as w (account_id)
-      where v_worker.mode = 'cloud-hosted' and not private.has_own_tendril(w.account_id)
-    ) as s
+      -- by their first jobs, so that age and priority count across accounts
+      select s.account_id, f.priority, f.created_at
+      from public.workers as w
+      cross join lateral (
+        select m.account_id from public.accounts_memberships as m
+        where w.mode = 'self-hosted' and m.user_id = w.user_id and m.role >= 'admin'
+        union all
+        select a.id from private.waiting_account_ids() as a (id)
+        where w.mode = 'cloud-hosted' and not private.has_own_tendril(a.id)
+      ) as s
+      cross join lateral (
+        select o.priority, o.created_at from private.open_jobs as o
+        where o.account_id = s.account_id and o.waiting_on = 'tendril'
+        order by o.priority, o.created_at
+        limit 1
+      ) as f
+      -- one unheard of may be found lost by others this moment, as it may find them: two such claims would wait for
+      -- each other
+      where w.id = v_caller and p_worker_id = v_caller and w.last_heartbeat >= now() - private.lease_duration()
+      order by f.priority, f.created_at
+    ) as a
     cross join lateral (
-      select o.priority, o.created_at, o.job_id from private.open_jobs as o
-      where o.account_id = s.account_id and o.waiting_on = 'tendril'
-      order by o.priority, o.created_at, o.job_id
+      -- with a job in sight, so that asking in vain writes nothing; from here on nobody finds the Tendril lost, or
+      -- removes it, before its claim
+      select a.account_id, a.priority, a.created_at
+      from public.workers as w
+      where w.id = v_caller and w.status = 'ONLINE' and w.removed_at is null
+      for share
+    ) as h
+    cross join lateral (
+      select j.id as job_id
+      from (
+        select o.job_id
+        from private.open_jobs as o
+        where o.account_id = h.account_id and o.waiting_on = 'tendril'
+          -- not once more past what others have claimed since the last vacuum
+          and (o.priority, o.created_at) >= (h.priority, h.created_at)
+        order by o.priority, o.created_at
+        for update skip locked
+      ) as o
+      join public.provision_jobs as j on j.id = o.job_id
       limit 1
-    ) as f
-    order by f.priority, f.created_at, f.job_id
-  loop
-    -- only now, so that asking in vain writes nothing; nobody finds it lost, or removes it, before its claim
-    perform from public.workers where id = v_worker.id and status = 'ONLINE' and removed_at is null for share;
-    exit when not found;
-    select o.job_id into v_job_id
-    from private.open_jobs as o
-    join public.provision_jobs as j on j.id = o.job_id
-    where o.account_id = v_account_id and o.waiting_on = 'tendril'
-    order by o.priority, o.created_at, o.job_id
+      for update of j skip locked
+    ) as n
     limit 1
-    for update of o, j skip locked;
-    exit when v_job_id is not null;
-  end loop;
-  if v_job_id is null then
+  )
+  returning * into v_job;
+  if not found then
+    select * into v_worker from public.workers where id = p_worker_id and id = v_caller and removed_at is null;
+    if not found then
+      perform private.raise_error('not_allowed', 'claim jobs: a Tendril does so, for itself');
+    elsif v_worker.status <> 'ONLINE' then
+      perform private.raise_error('worker_unavailable', v_worker.name, v_worker.status::text);
+    elsif v_worker.last_heartbeat < now() - private.lease_duration() then
+      perform private.raise_error('worker_unavailable', v_worker.name, 'unheard of');
+    end if;
     return null;
   end if;
-  update public.provision_jobs
-  set status = 'CLAIMED', worker_id = v_worker.id, claimed_at = now(), attempt = attempt + 1
-  where id = v_job_id
-  returning * into v_job;
   return v_job;
 end;
 $$;
@@ -101,8 +115,8 @@ grant execute on function private.claim_next_job to authenticated;
 
 create function public.claim_next_job(p_worker_id uuid)
 returns public.provision_jobs
-language sql volatile set search_path = ''
-as $$ select private.claim_next_job(p_worker_id) $$;
+language sql volatile
+return private.claim_next_job(p_worker_id);
 comment on function public.claim_next_job is
   'Claims the first job that this Tendril may run, by priority and age, or nothing (all columns null). Jobs of a busy '
   'vine and those that wait for an approval are passed over. '
@@ -151,8 +165,8 @@ grant execute on function private.start_job to authenticated;
 
 create function public.start_job(p_job_id uuid, p_attempt integer)
 returns public.provision_jobs
-language sql volatile set search_path = ''
-as $$ select private.start_job(p_job_id, p_attempt) $$;
+language sql volatile
+return private.start_job(p_job_id, p_attempt);
 comment on function public.start_job is
   'Says that execution begins: CLAIMED to PROCESSING, and the vine with it. For the Tendril that holds the job.';
 grant execute on function public.start_job to authenticated;
@@ -169,25 +183,30 @@ returns public.provision_jobs
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_caller constant uuid := private.current_user_id();
+  v_caller constant uuid := private.session_user_id();
+  v_metadata jsonb := '{}';
   v_job public.provision_jobs;
 begin
   if p_status is null or p_status not in ('SUCCESS', 'FAILED', 'CANCELLED') then
     perform private.raise_error('invalid_input', 'A job ends as SUCCESS, FAILED or CANCELLED.');
-  elsif jsonb_typeof(p_outputs) <> 'object' or jsonb_typeof(p_execution_metadata) <> 'object' then
-    perform private.raise_error('invalid_input', 'Outputs and metadata of a job are objects.');
+  elsif num_nonnulls(p_error_message, p_execution_metadata, p_outputs) > 0 then
+    if jsonb_typeof(p_outputs) <> 'object' or jsonb_typeof(p_execution_metadata) <> 'object' then
+      perform private.raise_error('invalid_input', 'Outputs and metadata of a job are objects.');
+    end if;
+    perform private.require_size('The error message', p_error_message, 16 * 1024);
+    perform private.require_size('The metadata', p_execution_metadata::text, 64 * 1024);
+    perform private.require_size('What Terraform put out', p_outputs::text, 256 * 1024);
+    v_metadata := coalesce(p_execution_metadata, '{}');
+    if p_outputs is not null then
+      v_metadata := v_metadata || jsonb_build_object('outputs', private.public_outputs(p_outputs));
+    end if;
   end if;
-  perform private.require_size('The error message', p_error_message, 16 * 1024);
-  perform private.require_size('The metadata', p_execution_metadata::text, 64 * 1024);
-  perform private.require_size('What Terraform put out', p_outputs::text, 256 * 1024);
-  perform private.check_session();
   -- the fence of held_job, in the statement that writes
   update public.provision_jobs
   set status = p_status,
       completed_at = now(),
       error_message = p_error_message,
-      execution_metadata = execution_metadata || coalesce(p_execution_metadata, '{}')
-        || case when p_outputs is null then '{}' else jsonb_build_object('outputs', private.public_outputs(p_outputs)) end
+      execution_metadata = execution_metadata || v_metadata
   where id = p_job_id and worker_id = v_caller and attempt = p_attempt and status in ('CLAIMED', 'PROCESSING')
   returning * into v_job;
   if not found then
@@ -201,7 +220,7 @@ begin
   elsif not private.serves(v_caller, v_job.account_id) then
     perform private.raise_error('lease_lost', p_job_id::text);
   end if;
-  perform private.settle_vine(v_job, p_status);
+  perform private.settle_job(v_job, p_status);
   if p_status = 'SUCCESS' and v_job.job_type = 'DEPLOY' and p_outputs is not null then
     perform private.fill_in_outputs(v_job.vine_id, p_outputs);
   end if;
@@ -220,10 +239,8 @@ create function public.complete_job(
   p_execution_metadata jsonb default null
 )
 returns public.provision_jobs
-language sql volatile set search_path = ''
-as $$
-  select private.complete_job(p_job_id, p_attempt, p_status, p_error_message, p_outputs, p_execution_metadata)
-$$;
+language sql volatile
+return private.complete_job(p_job_id, p_attempt, p_status, p_error_message, p_outputs, p_execution_metadata);
 comment on function public.complete_job is
   'Ends a job as SUCCESS, FAILED or CANCELLED and moves its vine and components; said again, it changes nothing. '
   'p_outputs holds Terraform''s outputs by component; what is encrypted in a component is kept there alone. The message may '

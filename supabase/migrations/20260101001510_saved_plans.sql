@@ -216,24 +216,16 @@ before update on private.terraform_states
 for each row when (new.lock_job_id is not null)
 execute function private.tg_terraform_states__hold_to_plan();
 
-create function private.tg_provision_jobs__drop_applied_plan()
-returns trigger
-language plpgsql security definer set search_path = ''
+create function private.settle_plan(p_job public.provision_jobs, p_status public.provision_job_status)
+returns void
+language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  if new.status = 'SUCCESS' then
-    perform private.require_fetched_plan(new, new.attempt);
+  if p_status = 'SUCCESS' then
+    perform private.require_fetched_plan(p_job, p_job.attempt);
   end if;
-  if old.status = 'PROCESSING' and new.completed_at is not null then
-    delete from private.saved_plans where job_id = new.plan_job_id;
-  end if;
-  return null;
+  delete from private.saved_plans where job_id = p_job.plan_job_id;
 end;
 $$;
-comment on function private.tg_provision_jobs__drop_applied_plan is
-  'A plan that was begun to be applied is of no further use; who never fetched it has not applied it.';
-
-create trigger drop_applied_plan
-after update of status on public.provision_jobs
-for each row when (new.plan_job_id is not null)
-execute function private.tg_provision_jobs__drop_applied_plan();
+comment on function private.settle_plan is
+  'A plan that was begun to be applied is of no further use; who never fetched it has not applied it. For settle_job.';

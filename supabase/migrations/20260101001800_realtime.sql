@@ -106,46 +106,41 @@ after insert on public.provision_job_logs
 referencing new table as inserted
 for each statement execute function private.tg_provision_job_logs__broadcast();
 
-create function private.tg_open_jobs__wake()
-returns trigger
-language plpgsql security definer set search_path = ''
+create function private.wake_tendrils(p_account_id uuid)
+returns void
+language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_woken constant text := coalesce(current_setting('vintner.woken', true), '');
 begin
   -- once a transaction: a message arrives when it commits, whatever else it queues
-  if position(new.account_id::text in v_woken) > 0 then
-    return null;
+  if position(p_account_id::text in v_woken) > 0 then
+    return;
   end if;
   -- a Tendril that ends a job asks for the next one itself
   if current_setting('vintner.acting', true) is distinct from 'database' and exists (
     select from public.workers as w where w.id = (select private.current_user_id()) and w.status = 'ONLINE'
   ) then
-    return null;
+    return;
   end if;
-  perform set_config('vintner.woken', v_woken || new.account_id, true);
+  perform set_config('vintner.woken', v_woken || p_account_id, true);
   perform realtime.send('{}', 'wake', 'worker:' || w.id, true)
   from (
     select o.id, o.status
     from public.accounts_memberships as m
     join public.workers as o on o.user_id = m.user_id
-    where m.account_id = new.account_id and m.role >= 'admin' and o.mode = 'self-hosted' and o.removed_at is null
+    where m.account_id = p_account_id and m.role >= 'admin' and o.mode = 'self-hosted' and o.removed_at is null
     union all
     select c.id, c.status
     from public.workers as c
-    where c.mode = 'cloud-hosted' and c.removed_at is null and not private.has_own_tendril(new.account_id)
+    where c.mode = 'cloud-hosted' and c.removed_at is null and not private.has_own_tendril(p_account_id)
   ) as w
   where w.status = 'ONLINE';
-  return null;
 end;
 $$;
-comment on function private.tg_open_jobs__wake is
-  'Tells the Tendrils that serve an account that there is a job to claim, once a transaction.';
-
-create trigger wake
-after insert or update on private.open_jobs
-for each row when (new.waiting_on = 'tendril')
-execute function private.tg_open_jobs__wake();
+comment on function private.wake_tendrils is
+  'Tells the Tendrils that serve an account that there is a job to claim, once a transaction. For the trigger that keeps '
+  'the open jobs.';
 
 create function private.tg_provision_jobs__cancel()
 returns trigger

@@ -92,8 +92,8 @@ def test_jobs_of_others_and_of_the_past_cost_a_claim_nothing(crammed: Crammed, m
     crammed.session.execute("set local session_replication_role = replica")
     crammed.session.execute(FINISHED, [crammed.account, 5 * MANY])
     crammed.session.execute("set local session_replication_role = origin")
-    _, read = crammed.pages(crammed.tendril)
-    assert read < usual + MORE_PAGES
+    # the first may read the catalog too: what autovacuum analyzes makes every plan be made anew
+    assert min(crammed.pages(crammed.tendril)[1] for _ in range(3)) < usual + MORE_PAGES
     crammed.session.execute(JOBS, [1, [crammed.vine]])
     found, read = crammed.pages(crammed.tendril)
     assert found is not None
@@ -106,7 +106,6 @@ def test_jobs_that_may_be_claimed_cost_a_claim_nothing(crammed: Crammed) -> None
     crammed.session.execute("analyze private.open_jobs")
     usual = crammed.usual()
     crammed.session.execute(UNBOUND, [crammed.account, MANY])
-    # the first may read the catalog too: to have been analyzed makes every plan be made anew
     claims = [crammed.pages(crammed.tendril) for _ in range(3)]
     assert all(found for found, _ in claims)
     assert min(read for _, read in claims) < usual + MORE_PAGES

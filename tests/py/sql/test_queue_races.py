@@ -178,8 +178,9 @@ def test_a_claim_that_waits_for_a_sweep_learns_that_it_is_offline(scene: Scene) 
         lambda session: session.execute("select tests.silence(%s)", [scene.tendril_id]),
         lambda session: found.append(claim(session, scene.tendril_id)),
     )
-    assert refusal is None
-    assert found == [None]
+    assert isinstance(refusal, psycopg.Error)
+    assert code(refusal) == "worker_unavailable"
+    assert found == []
     assert scene.statuses() == {"QUEUED": 1}
 
 
