@@ -139,7 +139,9 @@ comment on function private.lose_jobs is
 
 create function private.sweep()
 returns void
-language plpgsql volatile security definer set search_path = '' set enable_seqscan = off set enable_bitmapscan = off
+language plpgsql volatile security definer set search_path = ''
+-- its plans are made once a session and must hold when a small queue has become a large one
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
 declare
   v_now constant timestamptz := now();

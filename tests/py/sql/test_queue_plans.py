@@ -120,3 +120,20 @@ def test_jobs_behind_a_busy_vine_cost_a_claim_nothing(crammed: Crammed) -> None:
     again, read = crammed.pages(crammed.tendril)
     assert again == first
     assert read < usual + MORE_PAGES
+
+
+def test_one_who_may_be_silent_costs_a_claim_nothing(crammed: Crammed) -> None:
+    usual = crammed.usual()
+    _, silent, vine, account = crammed.home("cloud-hosted")
+    crammed.session.execute(UNBOUND, [account, 5 * MANY])
+    crammed.session.execute(JOBS, [1, [vine]])
+    held, _ = crammed.pages(silent)
+    assert held is not None
+    # its machine is starting, and every claim looks whether it is lost
+    moves: tuple[LiteralString, ...] = (
+        "update workers set last_heartbeat = now() - interval '4 min' where id = %s",
+        "update provision_jobs set claimed_at = now() - interval '3 min' where worker_id = %s",
+    )
+    for move in moves:
+        crammed.session.execute(move, [silent])
+    assert min(crammed.pages(crammed.tendril)[1] for _ in range(3)) < usual + MORE_PAGES
