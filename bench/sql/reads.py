@@ -65,28 +65,30 @@ def timed(
 
 
 def compare(server: Server, users: int, shared: int) -> None:
-    """Prints reads as an owner and as a viewer of many teams, with what service_role takes.
+    """Prints reads as an owner and as viewers of one team and of many, with what service_role takes.
 
     Args:
         server: holds the migrations; its people are added to.
         users: how many there are.
-        shared: how many of their accounts the viewer belongs to.
+        shared: how many of their accounts the viewer of many belongs to.
     """
     with server.connect() as admin:
         people = rows.sign_up(admin, users)
         rows.plant(admin, people, VINEYARDS, VINES)
         total = rows.add_queues(admin, QUEUES)
-        (viewer,) = rows.sign_up(admin, 1)
-        rows.join(admin, viewer, [person.account for person in people[:shared]])
+        viewers = {1: "team member", shared: f"member of {shared} teams"}
+        joined = list(zip(rows.sign_up(admin, len(viewers)), viewers, strict=True))
+        for viewer, teams in joined:
+            rows.join(admin, viewer, [person.account for person in people[:teams]])
         admin.execute("vacuum analyze")
         found = admin.execute(
             "select id from public.vine_queues where account_id = %s limit 1",
             [people[0].account],
         ).fetchone()
         assert found is not None
-    personas = {
-        "owner": (people[0], [people[0].account]),
-        "team member": (viewer, [viewer.account, *(person.account for person in people[:shared])]),
+    personas = {"owner": (people[0], [people[0].account])} | {
+        viewers[teams]: (viewer, [viewer.account, *(person.account for person in people[:teams])])
+        for viewer, teams in joined
     }
     lines = []
     for persona, (person, accounts) in personas.items():
