@@ -65,7 +65,7 @@ def timed(
 
 
 def compare(server: Server, users: int, shared: int) -> None:
-    """Prints reads as an owner and as viewers of one team and of many, with what service_role takes.
+    """Prints reads as an owner and as viewers of one team and of many, beside service_role's.
 
     Args:
         server: holds the migrations; its people are added to.
