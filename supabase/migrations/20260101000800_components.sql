@@ -11,7 +11,7 @@ returns boolean
 language plpgsql immutable set search_path = ''
 as $$
 begin
-  return p_blocks::cidr[] is not null;
+  return p_blocks::cidr[] is not null and coalesce(array_ndims(p_blocks), 1) = 1 and array_position(p_blocks, null) is null;
 exception
   when invalid_text_representation then
     return false;
@@ -47,7 +47,7 @@ create table public.vine_cluster (
   cluster_version text not null default '1.31' check (cluster_version ~ '^\d+\.\d+$'),
   provider_config jsonb not null default '{}' check (jsonb_typeof(provider_config) = 'object'),
   cluster_admins jsonb not null default '[]' check (jsonb_typeof(cluster_admins) = 'array'),
-  instance_types text[] not null default nullif('{}'::text[], '{}') check (cardinality(instance_types) > 0),
+  instance_types text[] not null default nullif('{}'::text[], '{}') check (array_ndims(instance_types) = 1 and array_position(instance_types, null) is null),
   node_min_size integer not null default nullif(0, 0) check (node_min_size >= 0),
   node_max_size integer not null default nullif(0, 0),
   node_desired_size integer not null default nullif(0, 0),

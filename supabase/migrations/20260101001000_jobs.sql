@@ -244,17 +244,15 @@ returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_table regclass;
-  v_assignments text;
+  v_kind private.component_kinds;
 begin
-  for v_table, v_assignments in
-    select k.table_name, string_agg(format('%I = null', c.name), ', ')
-    from private.component_kinds as k
-    cross join unnest(k.output_columns) as c (name)
-    where c.name <> all (k.client_columns)
-    group by k.table_name
-  loop
-    execute format('update %s set %s where vine_id = $1', v_table, v_assignments) using p_vine_id;
+  for v_kind in select k.* from private.component_kinds as k where cardinality(k.output_columns) > 0 loop
+    execute (
+      -- a column that the client has set, as the id of a network that stood before, is no output
+      select format('update %s as c set %s where vine_id = $1', v_kind.table_name,
+        string_agg(format('%1$I = case when private.client_config($2, to_jsonb(c)) ? %1$L then %1$I end', o.name), ', '))
+      from unnest(v_kind.output_columns) as o (name)
+    ) using p_vine_id, v_kind;
   end loop;
 end;
 $$;

@@ -137,7 +137,7 @@ comment on function private.lose_jobs is
   'Resolves the jobs of a Tendril that no longer runs them; false where some must wait for the next call because they '
   'or their vines are in use: it waits for nobody. For the sweep, heartbeats and removals, which hold the Tendril''s lock.';
 
-create function private.sweep()
+create function private.sweep(p_claimant uuid default null)
 returns void
 language plpgsql volatile security definer set search_path = ''
 -- its plans are made once a session and must hold when a small queue has become a large one
@@ -154,6 +154,12 @@ begin
   ) and not exists (
     select from private.open_jobs where deadline < v_now
   ) then
+    return;
+  elsif p_claimant is not null and not exists (
+    select from public.workers
+    where id = p_claimant and status = 'ONLINE' and removed_at is null and last_heartbeat >= v_now - private.lease_duration()
+  ) then
+    -- what is refused would undo whatever it had found
     return;
   end if;
   -- several may sweep at once: each passes over what another has in hand
@@ -173,9 +179,10 @@ begin
   end loop;
   for v_job in
     select j.*
-    from private.open_jobs as o
+    -- with a limit the planner begins here, whatever it thinks of how many there are; the next sweep goes on
+    from (select o.job_id from private.open_jobs as o where o.deadline < v_now order by o.deadline limit 1000) as o
     join public.provision_jobs as j on j.id = o.job_id
-    where o.deadline < v_now and j.deadline < v_now
+    where j.deadline < v_now
     for update of j skip locked
   loop
     if private.lock_vine(v_job.vine_id) then
@@ -259,6 +266,7 @@ begin
   if not found then
     perform private.raise_error('not_allowed', 'do this: it is for Tendrils');
   end if;
+  p_running_job_ids := array_remove(p_running_job_ids, null);
   -- what it claimed and no longer runs was lost with an earlier process of it; a claim whose answer
   -- is still under way is not. Not within the condition below: what the planner can tell without it, it never calls.
   v_has_lost_all := private.lose_jobs(v_worker.id, case

@@ -19,6 +19,22 @@ comment on function private.serves is
   'Whether a Tendril, a removed one too, may still report on a job of this account. For held_job: a claim that was under '
   'way while its owner was removed is refused there.';
 
+create function private.lock_jobs(p_job_ids uuid[])
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  perform from public.provision_jobs where id = any (p_job_ids) order by id for update;
+  perform from public.vines
+  where id in (select j.vine_id from public.provision_jobs as j where j.id = any (p_job_ids))
+  order by id
+  for no key update;
+end;
+$$;
+comment on function private.lock_jobs is
+  'Locks jobs and then their vines, each in the order of their ids, as everyone does who works on several and cannot pass '
+  'over what another holds.';
+
 create function private.tg_accounts_memberships__resolve_jobs()
 returns trigger
 language plpgsql security definer set search_path = ''
@@ -30,9 +46,8 @@ begin
   if not exists (select from public.accounts as a where a.id = old.account_id) then
     return null;
   end if;
-  -- those whose approval goes too: jobs are locked before the vines of any, by everyone
-  perform from public.provision_jobs as j
-  where j.id = any (array(
+  -- those whose approval goes too
+  perform private.lock_jobs(array(
     select o.job_id
     from public.workers as w
     join private.open_jobs as o on o.worker_id = w.id
@@ -40,9 +55,7 @@ begin
     union all
     select a.id from public.provision_jobs as a
     where a.approved_by = old.user_id and a.account_id = old.account_id and a.completed_at is null
-  ))
-  order by j.id
-  for update;
+  ));
   for v_job in
     select j.*
     from public.workers as w
@@ -65,14 +78,17 @@ create function private.tg_workers__resolve_jobs()
 returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+declare
+  v_job public.provision_jobs;
 begin
-  perform private.resolve_lost_job(j, 'was removed')
-  from (
+  perform private.lock_jobs(array(select o.job_id from private.open_jobs as o where o.worker_id = old.id));
+  for v_job in
     select j.* from public.provision_jobs as j
     where j.id in (select o.job_id from private.open_jobs as o where o.worker_id = old.id)
       and j.worker_id = old.id and j.completed_at is null
-    for update
-  ) as j;
+  loop
+    perform private.resolve_lost_job(v_job, 'was removed');
+  end loop;
   return old;
 end;
 $$;

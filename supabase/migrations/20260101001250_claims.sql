@@ -43,7 +43,7 @@ declare
   v_worker public.workers;
   v_job public.provision_jobs;
 begin
-  perform private.sweep();
+  perform private.sweep(v_caller);
   update public.provision_jobs
   set status = 'CLAIMED', worker_id = v_caller, claimed_at = now(), attempt = attempt + 1
   where id = (

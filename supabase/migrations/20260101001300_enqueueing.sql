@@ -192,6 +192,8 @@ returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
+  -- by itself: who changes them this moment is waited for before the look
+  perform from public.cloud_identities where id = p_job.cloud_identity_id for no key update;
   -- credentials that changed while the test ran are not the ones it tried; who never asked for them tried none
   update public.cloud_identities set is_verified = (p_status = 'SUCCESS')
   where id = p_job.cloud_identity_id and is_verified <> (p_status = 'SUCCESS') and p_status in ('SUCCESS', 'FAILED')
@@ -263,7 +265,7 @@ declare
   v_job public.provision_jobs := private.visible_job(p_job_id);
 begin
   perform private.require_role(v_job.account_id, 'operator', 'cancel jobs');
-  if p_force then
+  if p_force is true then
     perform private.require_role(v_job.account_id, 'admin', 'end a job by force');
   end if;
   select * into v_job from public.provision_jobs where id = p_job_id for update;
@@ -275,7 +277,7 @@ begin
     perform private.settle_job(v_job, 'CANCELLED');
   elsif v_job.status <> 'PROCESSING' then
     perform private.raise_error('job_ended', p_job_id::text, v_job.status::text);
-  elsif not p_force then
+  elsif p_force is not true then
     update public.provision_jobs set cancel_requested_at = coalesce(cancel_requested_at, now())
     where id = p_job_id returning * into v_job;
   elsif coalesce(v_job.cancel_requested_at > now() - private.force_delay(), true) then

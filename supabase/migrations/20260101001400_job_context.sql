@@ -85,6 +85,14 @@ begin
   into v_context, v_sha256;
   if v_job.job_type in ('PLAN', 'CONNECTION_TEST') then
     update public.provision_jobs set context_sha256 = v_sha256 where id = v_job.id;
+    -- what an earlier attempt saved, or this one before, is of what it was told then
+    delete from private.saved_plans where job_id = v_job.id and v_sha256 is distinct from v_job.context_sha256;
+  elsif v_sha256 is distinct from (
+    select p.context_sha256 from public.provision_jobs as p where p.id = v_job.plan_job_id
+  ) and v_job.plan_job_id is not null then
+    -- with other credentials the plan would be applied to another cloud account
+    perform private.raise_error('plan_unusable', v_job.plan_job_id::text,
+      'the vine, its components or its cloud identity are not what was planned');
   end if;
   return v_context || jsonb_build_object(
     'version', 1,

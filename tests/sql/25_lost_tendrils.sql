@@ -1,6 +1,6 @@
 -- What becomes of jobs whose Tendril is lost, and who is told to have done it.
 begin;
-select plan(20);
+select plan(21);
 
 create temporary table t on commit drop as
 select o.id as owner, tests.sign_up('other') as other, tests.plant(o.id, p_more => '{"network": {}, "databases": [{"name": "main"}, {"name": "aside"}]}') as vine
@@ -77,7 +77,7 @@ update public.provision_jobs set claimed_at = now() - interval '16 s' where id =
 select tests.act_as((select worker from t));
 select public.heartbeat('0.1.0', p_running_job_ids => array[(pg_temp.newest()).id]);
 select is((pg_temp.newest()).status::text, 'PROCESSING', 'what it names is its own');
-select public.heartbeat('0.1.0');
+select is(public.heartbeat('0.1.0', p_running_job_ids => '{null}') -> 'lost_job_ids', '[]', 'null is no job');
 select tests.act_as((select owner from t));
 select is((pg_temp.newest()).status::text, 'FAILED', 'what it does not name is lost');
 

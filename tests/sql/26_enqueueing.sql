@@ -1,6 +1,6 @@
 -- Asking for jobs: of vines and of cloud identities, once more, and not after all.
 begin;
-select plan(39);
+select plan(40);
 
 create temporary table t on commit drop as
 select o.id as owner, tests.sign_up('admin') as admin, tests.sign_up('operator') as operator, tests.sign_up('viewer') as viewer,
@@ -109,6 +109,7 @@ select is(pg_temp.say('admin', $$ select public.cancel_job((pg_temp.newest()).id
 select tests.act_as_owner();
 update public.provision_jobs set cancel_requested_at = now() - interval '61 s' where id = (pg_temp.newest()).id;
 select is(pg_temp.say('operator', $$ select public.cancel_job((pg_temp.newest()).id, true) $$), 'not_allowed', 'force is for admins');
+select is(pg_temp.say('operator', $$ select (public.cancel_job((pg_temp.newest()).id, null)).status $$), 'PROCESSING', 'and null is none');
 select is(pg_temp.say('admin', $$ select (public.cancel_job((pg_temp.newest()).id, true)).status $$), 'CANCELLED', 'who end it');
 select is(pg_temp.vine_status(), 'FAILED', 'its resources may exist');
 select is(pg_temp.say('worker', format('select public.complete_job(%L, 1, %L)', (pg_temp.newest()).id, 'SUCCESS')), 'lease_lost', 'what its Tendril says later is refused');

@@ -1,6 +1,6 @@
 -- Saved plans: kept for the DEPLOY that names them, for a while, and no longer than they hold.
 begin;
-select plan(64);
+select plan(75);
 
 create temporary table t on commit drop as
 select o.id as owner, tests.sign_up('stranger') as stranger, tests.plant(o.id, p_more => '{"network": {}}') as vine, tests.plant(o.id) as other
@@ -125,6 +125,23 @@ select is(pg_temp.say('worker', $$ select (public.complete_job(job, 1, 'FAILED',
 select is((select status::text from public.vines where id = (select vine from t)), 'FAILED', 'and the vine is as it was');
 
 select pg_temp.begin_plan();
+select is(pg_temp.say('worker', $$ select public.put_saved_plan(plan, 1, 'cGxhbg==') is not null from t $$), 'true', 'a plan is saved');
+select is(pg_temp.say('owner', $$ insert into public.vine_queues (vine_id, name) select vine, 'later' from t returning 1 $$), '1', 'a component comes');
+select is(pg_temp.say('worker', $$ select public.get_job_context(plan, 1) #>> '{job,id}' = plan::text from t $$), 'true', 'its Tendril asks again');
+select is(pg_temp.say('worker', $$ select (public.complete_job(plan, 1, 'SUCCESS')).status from t $$), 'SUCCESS', 'and saves nothing more');
+select is(pg_temp.deploy(), 'plan_unusable', 'so that nothing is saved of what was planned at last');
+
+select pg_temp.begin_plan();
+select pg_temp.end_plan();
+select is(pg_temp.deploy(), 'QUEUED', 'once more');
+select pg_temp.say('worker', 'select public.claim_next_job(worker) from t');
+select is(pg_temp.say('worker', 'select public.get_saved_plan(job, 1) from t'), 'cGxhbg==', 'fetched');
+select is(pg_temp.say('worker', 'select (public.start_job(job, 1)).status from t'), 'PROCESSING', 'and begun');
+select is(pg_temp.say('owner', $$ update public.cloud_identities set credentials = '{"key": "other"}' where id = (select v.cloud_identity_id from public.vines as v join t on t.vine = v.id) returning 1 $$), '1', 'other credentials');
+select is(pg_temp.say('worker', 'select public.get_job_context(job, 1) from t'), 'plan_unusable', 'are not told to who applies it');
+select is(pg_temp.say('worker', $$ select (public.complete_job(job, 1, 'FAILED')).status from t $$), 'FAILED', 'it fails');
+
+select pg_temp.begin_plan();
 select pg_temp.end_plan();
 select is(pg_temp.say('owner', $$ select public.push_terraform_state(vine, '{"serial": 9, "lineage": "a"}') from t $$), '9', 'a state is put back');
 select is(pg_temp.deploy(), 'plan_unusable', 'and the plan rests on another');
@@ -158,11 +175,11 @@ select pg_temp.cancel();
 select is(pg_temp.say('owner', $$ update public.cloud_identities set name = 'elsewhere' where id = (select id from i) returning 1 $$), '1', 'a name');
 select is(pg_temp.deploy(), 'QUEUED', 'makes no difference');
 select pg_temp.cancel();
-select is(pg_temp.say('owner', $$ update public.cloud_identities set credentials = '{"password": "hush"}' where id = (select id from i) returning credentials_version $$), '2', 'other credentials');
+select is(pg_temp.say('owner', $$ update public.cloud_identities set credentials = '{"password": "hush"}' where id = (select id from i) returning credentials_version $$), '3', 'other credentials');
 select is(pg_temp.deploy(), 'plan_unusable', 'may open another account');
 select pg_temp.begin_plan();
 select pg_temp.end_plan();
-select is(pg_temp.say('owner', $$ update public.cloud_identities set credentials = credentials where id = (select id from i) returning credentials_version $$), '2', 'the same ones, sent back');
+select is(pg_temp.say('owner', $$ update public.cloud_identities set credentials = credentials where id = (select id from i) returning credentials_version $$), '3', 'the same ones, sent back');
 select tests.act_as_role('service_role');
 select public.rotate_encryption_key();
 select is(public.reencrypt_batch(), 0::bigint, 'or under another key');

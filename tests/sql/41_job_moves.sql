@@ -1,6 +1,6 @@
 -- What a job's course does to its vine and to each component.
 begin;
-select plan(29);
+select plan(31);
 
 create temporary table t on commit drop as select tests.sign_up('owner') as owner;
 alter table t add vine uuid, add tendril uuid;
@@ -136,6 +136,13 @@ update t set vine = tests.plant(owner, p_more => '{"network": {"provision_networ
 select pg_temp.run('DEPLOY', 'SUCCESS', '{"network": {"network_id": "vpc-other"}, "databases": {"main": {"endpoint": "e", "port": "1"}}}');
 select is((select network_id || ' ' || endpoint || ' ' || port from public.vine_network join public.vine_databases using (vine_id) where vine_id = (select vine from t)),
   'vpc-mine e 5432', 'is what is populated after provisioning, and nothing that a client has set');
+select pg_temp.run('DESTROY', 'SUCCESS');
+select is((select network_id from public.vine_network where vine_id = (select vine from t)), 'vpc-mine', 'a network that stood before stays');
+select tests.act_as_owner();
+update t set vine = tests.plant(owner, p_more => '{"network": {}}');
+select pg_temp.run('DEPLOY', 'SUCCESS', '{"network": {"network_id": "vpc-made"}}');
+select pg_temp.run('DESTROY', 'SUCCESS');
+select is((select network_id from public.vine_network where vine_id = (select vine from t)), null, 'one that was made is no more');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- plant_vine: all of it or nothing, and one clear sentence, which names the place, for what is wrong.
 begin;
-select plan(46);
+select plan(48);
 
 create temporary table t on commit drop as
 select o.id as owner, tests.sign_up('viewer') as viewer, tests.sign_up('stranger') as stranger
@@ -96,6 +96,11 @@ select is_empty($$
   join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = n.attnum and a.attname = any (k.client_columns)
   where c.contype = 'c' and obj_description(c.oid, 'pg_constraint') is null
 $$, 'every check of what clients write says in words what it wants');
+
+select tests.act_as_owner();
+create temporary table bare on commit drop as select tests.plant(tests.sign_up('holes')) as vine;
+select throws_ok(format('insert into public.%s (vine_id, %s) select vine, %L from bare', r.t, r.c, '{null}'), '23514', null, r.c || ' has no holes')
+from (values ('vine_network', 'allowed_cidr_blocks'), ('vine_cluster', 'instance_types')) as r (t, c);
 
 select * from finish();
 rollback;

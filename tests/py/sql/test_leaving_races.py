@@ -78,6 +78,37 @@ def test_an_admin_goes_whose_tendril_runs_before_the_job_they_approved(yard: Yar
     assert yard.broken() == []
 
 
+def test_an_admin_goes_whose_tendrils_run_what_a_manifest_is_about_to_change(yard: Yard) -> None:
+    leaver = member(yard, "admin")
+    lend: LiteralString = "update public.workers set user_id = %s where id = %s"
+    first, second = sorted([yard.vine(), yard.vine()])
+    # the job with the lower id is of the vine with the higher one
+    jobs = {vine: yard.enqueue(vine) for vine in (first, second)}
+    while jobs[second] > jobs[first]:
+        yard.session(yard.owner).execute("select public.cancel_job(%s)", [jobs[second]])
+        jobs[second] = yard.enqueue(second)
+    for _ in jobs:
+        tendril = yard.tendril()
+        yard.admin.execute(lend, [leaver, tendril])
+        assert claim(yard.session(tendril), tendril)
+    lock: LiteralString = "select from public.vines where id = %s for update"
+
+    late = race(
+        yard.admin,
+        as_database(yard),
+        yard.session(yard.owner, autocommit=False),
+        lambda session: session.execute(lock, [first]),
+        lambda session: session.execute(
+            "select public.remove_member(%s, %s)", [yard.account, leaver]
+        ),
+        lambda session: session.execute(lock, [second]),
+    )
+
+    assert late is None
+    assert [yard.job(job) for job in jobs.values()] == ["QUEUED", "QUEUED"]
+    assert yard.broken() == []
+
+
 def test_a_user_goes_while_a_job_of_theirs_ends_in_a_team(yard: Yard) -> None:
     leaver = member(yard, "operator")
     vine = yard.vine()

@@ -343,6 +343,23 @@ def test_a_cloud_identity_is_not_deleted_while_its_test_runs(scene: Scene) -> No
     assert value(scene.admin, verified, identity)
 
 
+def test_credentials_that_are_just_changing_were_not_tested(scene: Scene) -> None:
+    identity, job = identity_and_test(scene, scene.owner)
+    change: LiteralString = (
+        'update public.cloud_identities set credentials = \'{"key": "other"}\' where id = %s'
+    )
+    late = race(
+        scene.admin,
+        scene.session(scene.owner, autocommit=False),
+        scene.tendril_session,
+        lambda session: session.execute(change, [identity]),
+        lambda session: session.execute(COMPLETE, job),
+    )
+    assert late is None
+    verified: LiteralString = "select is_verified from public.cloud_identities where id = %s"
+    assert not value(scene.admin, verified, identity)
+
+
 def test_a_user_whose_job_is_just_ending_goes_after_it(scene: Scene) -> None:
     # another admin's job and Tendril, which do not go with the user
     colleague: UUID = value(scene.admin, "select tests.sign_up('colleague')")
