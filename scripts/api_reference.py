@@ -15,6 +15,7 @@ from typing import Any, get_args
 
 import vintner_client
 from vintner_client import AsyncVintner, Vintner, errors, models
+from vintner_client._async.client import RESOURCES
 from vintner_client._async.rows import AsyncRows
 from vintner_client._live.store import AsyncStore
 from vintner_client._live.sync_store import SyncStore
@@ -119,18 +120,17 @@ def members(owner: str, kind: type[Any]) -> Iterator[Member]:
 def resources(kind: type[Vintner | AsyncVintner]) -> dict[str, type[Any]]:
     """The classes of a client's attributes, by how they are called."""
     client = kind(url="http://127.0.0.1:1", key="none")
-    return {
-        f"client.{name}": type(value)
-        for name, value in vars(client).items()
-        if not name.startswith("_")
-    }
+    return {f"client.{name}": type(getattr(client, name)) for name in ("auth", "live", *RESOURCES)}
 
 
 def surface(kind: type[Vintner | AsyncVintner]) -> dict[str, list[Member]]:
     """Every public member of a client, of its attributes and of what they hand out."""
     rows, store = (SyncRows, SyncStore) if kind is Vintner else (AsyncRows, AsyncStore)
     classes = {"client": kind, **resources(kind), "rows": rows, "store": store}
-    return {owner: list(members(owner, found)) for owner, found in classes.items()}
+    return {
+        owner: [each for each in members(owner, found) if f"{owner}.{each.name}" not in classes]
+        for owner, found in classes.items()
+    }
 
 
 def page() -> str:

@@ -37,8 +37,10 @@ class Session(BaseModel):
         email: the user's e-mail address, if there is one.
     """
 
-    # what does not parse may hold a token
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, hide_input_in_errors=True)
+    # what does not parse may hold a token; built on first use: that takes a tenth of an import
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, hide_input_in_errors=True, defer_build=True
+    )
 
     access_token: str = Field(repr=False)
     refresh_token: str = Field(repr=False)

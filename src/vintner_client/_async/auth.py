@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from vintner_client._concurrency import AsyncLock
+from vintner_client._concurrency.async_tools import AsyncLock
 from vintner_client._retries import AWAY
 from vintner_client._session import (
     KeptSession,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from copy import copy
+from functools import cached_property
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -10,17 +12,8 @@ import httpx
 from pydantic import SecretStr
 
 from vintner_client._async.auth import AsyncAuth
-from vintner_client._async.http import AsyncBearerAuth, AsyncHttpClient
-from vintner_client._async.resources.accounts import AsyncAccounts
-from vintner_client._async.resources.audit import AsyncAudit
-from vintner_client._async.resources.identities import AsyncIdentities
-from vintner_client._async.resources.jobs import AsyncJobs
-from vintner_client._async.resources.lease import AsyncLease
-from vintner_client._async.resources.tendrils import AsyncTendrils
-from vintner_client._async.resources.vines import AsyncVines
-from vintner_client._async.resources.vineyards import AsyncVineyards
+from vintner_client._async.http import AsyncBearerAuth, AsyncHttpClient, client_closed
 from vintner_client._async.transport import AsyncTransport
-from vintner_client._live.entry import AsyncLive
 from vintner_client._retries import Retries
 from vintner_client._session import Session
 from vintner_client._settings import (
@@ -34,6 +27,16 @@ from vintner_client._storage import MemoryStorage, Storage
 
 if TYPE_CHECKING:
     from postgrest import AsyncRequestBuilder
+
+    from vintner_client._async.resources.accounts import AsyncAccounts
+    from vintner_client._async.resources.audit import AsyncAudit
+    from vintner_client._async.resources.identities import AsyncIdentities
+    from vintner_client._async.resources.jobs import AsyncJobs
+    from vintner_client._async.resources.lease import AsyncLease
+    from vintner_client._async.resources.tendrils import AsyncTendrils
+    from vintner_client._async.resources.vines import AsyncVines
+    from vintner_client._async.resources.vineyards import AsyncVineyards
+    from vintner_client._live.entry import AsyncLive
 
 CONNECT_SECONDS = 5.0
 
@@ -83,13 +86,15 @@ class AsyncVintner:
         self._key = checked_key(key)
         self._timeout = checked_timeout(timeout)
         self._max_retries = max_retries
-        self._owns = True
+        self._lender: Self | None = None
         http = self._http_client(None)
         storage = MemoryStorage() if storage is None else storage
         self.auth: AsyncAuth = AsyncAuth(
             self._url, self._key, http, storage, session, tendril_token
         )
-        self.live: AsyncLive = AsyncLive(self, self._key, storage)
+        self._storage = storage
+        self._live: AsyncLive | None = None
+        self._live_lock = Lock()
         self._use(http)
 
     def _http_client(self, lender: AsyncHttpClient | None) -> AsyncHttpClient:
@@ -105,14 +110,82 @@ class AsyncVintner:
         http.auth = AsyncBearerAuth(self.auth)
         transport = AsyncTransport(self._url, self._key, http)
         self._transport = transport
-        self.accounts: AsyncAccounts = AsyncAccounts(transport)
-        self.vineyards: AsyncVineyards = AsyncVineyards(transport)
-        self.identities: AsyncIdentities = AsyncIdentities(transport)
-        self.vines: AsyncVines = AsyncVines(transport)
-        self.jobs: AsyncJobs = AsyncJobs(transport, self.live)
-        self.tendrils: AsyncTendrils = AsyncTendrils(transport)
-        self.audit: AsyncAudit = AsyncAudit(transport)
-        self.lease: AsyncLease = AsyncLease(transport, self.auth)
+
+    # each loads its models when it is first asked for: to import the client takes half as long
+
+    @cached_property
+    def accounts(self) -> AsyncAccounts:
+        """Teams and who belongs to them."""
+        from vintner_client._async.resources.accounts import AsyncAccounts
+
+        return AsyncAccounts(self._transport)
+
+    @cached_property
+    def vineyards(self) -> AsyncVineyards:
+        """Workspaces."""
+        from vintner_client._async.resources.vineyards import AsyncVineyards
+
+        return AsyncVineyards(self._transport)
+
+    @cached_property
+    def identities(self) -> AsyncIdentities:
+        """Cloud accounts."""
+        from vintner_client._async.resources.identities import AsyncIdentities
+
+        return AsyncIdentities(self._transport)
+
+    @cached_property
+    def vines(self) -> AsyncVines:
+        """Infrastructure, and the jobs that make it."""
+        from vintner_client._async.resources.vines import AsyncVines
+
+        return AsyncVines(self._transport)
+
+    @cached_property
+    def jobs(self) -> AsyncJobs:
+        """Jobs and their logs."""
+        from vintner_client._async.resources.jobs import AsyncJobs
+
+        return AsyncJobs(self._transport, self)
+
+    @cached_property
+    def tendrils(self) -> AsyncTendrils:
+        """Workers."""
+        from vintner_client._async.resources.tendrils import AsyncTendrils
+
+        return AsyncTendrils(self._transport)
+
+    @cached_property
+    def audit(self) -> AsyncAudit:
+        """What happened to vines."""
+        from vintner_client._async.resources.audit import AsyncAudit
+
+        return AsyncAudit(self._transport)
+
+    @cached_property
+    def lease(self) -> AsyncLease:
+        """What a Tendril says about its job."""
+        from vintner_client._async.resources.lease import AsyncLease
+
+        return AsyncLease(self._transport, self.auth)
+
+    @property
+    def live(self) -> AsyncLive:
+        """What happens, as it happens.
+
+        Raises:
+            ClientClosed: the client was closed before anything live was asked for.
+        """
+        from vintner_client._live.entry import AsyncLive
+
+        if self._lender is not None:
+            return self._lender.live
+        with self._live_lock:
+            if self._live is None:
+                if self._http.is_closed:
+                    raise client_closed()
+                self._live = AsyncLive(self, self._key, self._storage)
+            return self._live
 
     def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
         """This client with other options: the same session and connections, which stay this one's.
@@ -127,7 +200,9 @@ class AsyncVintner:
         twin = copy(self)
         twin._timeout = self._timeout if timeout is None else checked_timeout(timeout)
         twin._max_retries = self._max_retries if max_retries is None else max_retries
-        twin._owns = False
+        twin._lender = self
+        for name in RESOURCES:
+            vars(twin).pop(name, None)
         twin._use(twin._http_client(self._http))
         return twin
 
@@ -188,8 +263,8 @@ class AsyncVintner:
 
     async def close(self) -> None:
         """Closes every socket; a client `with_options` has none of its own."""
-        if self._owns:
-            await self.live._close()
+        if self._lender is None and self._live is not None:
+            await self._live._close()
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:
@@ -202,3 +277,8 @@ class AsyncVintner:
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
+
+
+RESOURCES = [
+    name for name, value in vars(AsyncVintner).items() if isinstance(value, cached_property)
+]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from vintner_client._answers import error_from
-from vintner_client._concurrency import async_sleep
+from vintner_client._concurrency.async_tools import async_sleep
 from vintner_client._retries import Retries, leaves_unsure, pause
 from vintner_client.errors import ClientClosed, ConnectionFailed, InvalidInput, ServerFailed
 
@@ -97,14 +97,14 @@ class AsyncHttpClient(httpx.AsyncClient):
 
     async def _once(self, request: httpx.Request, options: dict[str, Any]) -> httpx.Response:
         if self.is_closed:
-            raise _closed()
+            raise client_closed()
         if self._lender is not None:
             return await self._lender._once(request, options)
         try:
             return await super().send(request, **options)
         except httpx.TransportError as error:
             if self.is_closed:
-                raise _closed() from error
+                raise client_closed() from error
             raise
 
 
@@ -134,7 +134,8 @@ def _origin(request: httpx.Request) -> str:
     return f"{request.url.scheme}://{request.url.netloc.decode()}"
 
 
-def _closed() -> ClientClosed:
+def client_closed() -> ClientClosed:
+    """What who uses a closed client is told."""
     return ClientClosed("The client is closed.", hint="Make a new one.")
 
 

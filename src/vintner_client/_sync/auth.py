@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from vintner_client._concurrency import SyncLock
+from vintner_client._concurrency.sync_tools import SyncLock
 from vintner_client._retries import AWAY
 from vintner_client._session import (
     KeptSession,

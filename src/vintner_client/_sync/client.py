@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from copy import copy
+from functools import cached_property
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import httpx
 from pydantic import SecretStr
 
-from vintner_client._live.entry import SyncLive
 from vintner_client._retries import Retries
 from vintner_client._session import Session
 from vintner_client._settings import (
@@ -22,19 +23,21 @@ from vintner_client._settings import (
 )
 from vintner_client._storage import MemoryStorage, Storage
 from vintner_client._sync.auth import SyncAuth
-from vintner_client._sync.http import SyncBearerAuth, SyncHttpClient
-from vintner_client._sync.resources.accounts import SyncAccounts
-from vintner_client._sync.resources.audit import SyncAudit
-from vintner_client._sync.resources.identities import SyncIdentities
-from vintner_client._sync.resources.jobs import SyncJobs
-from vintner_client._sync.resources.lease import SyncLease
-from vintner_client._sync.resources.tendrils import SyncTendrils
-from vintner_client._sync.resources.vines import SyncVines
-from vintner_client._sync.resources.vineyards import SyncVineyards
+from vintner_client._sync.http import SyncBearerAuth, SyncHttpClient, client_closed
 from vintner_client._sync.transport import SyncTransport
 
 if TYPE_CHECKING:
     from postgrest import SyncRequestBuilder
+
+    from vintner_client._live.entry import SyncLive
+    from vintner_client._sync.resources.accounts import SyncAccounts
+    from vintner_client._sync.resources.audit import SyncAudit
+    from vintner_client._sync.resources.identities import SyncIdentities
+    from vintner_client._sync.resources.jobs import SyncJobs
+    from vintner_client._sync.resources.lease import SyncLease
+    from vintner_client._sync.resources.tendrils import SyncTendrils
+    from vintner_client._sync.resources.vines import SyncVines
+    from vintner_client._sync.resources.vineyards import SyncVineyards
 
 CONNECT_SECONDS = 5.0
 
@@ -84,11 +87,13 @@ class Vintner:
         self._key = checked_key(key)
         self._timeout = checked_timeout(timeout)
         self._max_retries = max_retries
-        self._owns = True
+        self._lender: Self | None = None
         http = self._http_client(None)
         storage = MemoryStorage() if storage is None else storage
         self.auth: SyncAuth = SyncAuth(self._url, self._key, http, storage, session, tendril_token)
-        self.live: SyncLive = SyncLive(self, self._key, storage)
+        self._storage = storage
+        self._live: SyncLive | None = None
+        self._live_lock = Lock()
         self._use(http)
 
     def _http_client(self, lender: SyncHttpClient | None) -> SyncHttpClient:
@@ -104,14 +109,82 @@ class Vintner:
         http.auth = SyncBearerAuth(self.auth)
         transport = SyncTransport(self._url, self._key, http)
         self._transport = transport
-        self.accounts: SyncAccounts = SyncAccounts(transport)
-        self.vineyards: SyncVineyards = SyncVineyards(transport)
-        self.identities: SyncIdentities = SyncIdentities(transport)
-        self.vines: SyncVines = SyncVines(transport)
-        self.jobs: SyncJobs = SyncJobs(transport, self.live)
-        self.tendrils: SyncTendrils = SyncTendrils(transport)
-        self.audit: SyncAudit = SyncAudit(transport)
-        self.lease: SyncLease = SyncLease(transport, self.auth)
+
+    # each loads its models when it is first asked for: to import the client takes half as long
+
+    @cached_property
+    def accounts(self) -> SyncAccounts:
+        """Teams and who belongs to them."""
+        from vintner_client._sync.resources.accounts import SyncAccounts
+
+        return SyncAccounts(self._transport)
+
+    @cached_property
+    def vineyards(self) -> SyncVineyards:
+        """Workspaces."""
+        from vintner_client._sync.resources.vineyards import SyncVineyards
+
+        return SyncVineyards(self._transport)
+
+    @cached_property
+    def identities(self) -> SyncIdentities:
+        """Cloud accounts."""
+        from vintner_client._sync.resources.identities import SyncIdentities
+
+        return SyncIdentities(self._transport)
+
+    @cached_property
+    def vines(self) -> SyncVines:
+        """Infrastructure, and the jobs that make it."""
+        from vintner_client._sync.resources.vines import SyncVines
+
+        return SyncVines(self._transport)
+
+    @cached_property
+    def jobs(self) -> SyncJobs:
+        """Jobs and their logs."""
+        from vintner_client._sync.resources.jobs import SyncJobs
+
+        return SyncJobs(self._transport, self)
+
+    @cached_property
+    def tendrils(self) -> SyncTendrils:
+        """Workers."""
+        from vintner_client._sync.resources.tendrils import SyncTendrils
+
+        return SyncTendrils(self._transport)
+
+    @cached_property
+    def audit(self) -> SyncAudit:
+        """What happened to vines."""
+        from vintner_client._sync.resources.audit import SyncAudit
+
+        return SyncAudit(self._transport)
+
+    @cached_property
+    def lease(self) -> SyncLease:
+        """What a Tendril says about its job."""
+        from vintner_client._sync.resources.lease import SyncLease
+
+        return SyncLease(self._transport, self.auth)
+
+    @property
+    def live(self) -> SyncLive:
+        """What happens, as it happens.
+
+        Raises:
+            ClientClosed: the client was closed before anything live was asked for.
+        """
+        from vintner_client._live.entry import SyncLive
+
+        if self._lender is not None:
+            return self._lender.live
+        with self._live_lock:
+            if self._live is None:
+                if self._http.is_closed:
+                    raise client_closed()
+                self._live = SyncLive(self, self._key, self._storage)
+            return self._live
 
     def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
         """This client with other options: the same session and connections, which stay this one's.
@@ -126,7 +199,9 @@ class Vintner:
         twin = copy(self)
         twin._timeout = self._timeout if timeout is None else checked_timeout(timeout)
         twin._max_retries = self._max_retries if max_retries is None else max_retries
-        twin._owns = False
+        twin._lender = self
+        for name in RESOURCES:
+            vars(twin).pop(name, None)
         twin._use(twin._http_client(self._http))
         return twin
 
@@ -187,8 +262,8 @@ class Vintner:
 
     def close(self) -> None:
         """Closes every socket; a client `with_options` has none of its own."""
-        if self._owns:
-            self.live._close()
+        if self._lender is None and self._live is not None:
+            self._live._close()
         self._http.close()
 
     def __enter__(self) -> Self:
@@ -201,3 +276,6 @@ class Vintner:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+RESOURCES = [name for name, value in vars(Vintner).items() if isinstance(value, cached_property)]

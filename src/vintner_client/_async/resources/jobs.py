@@ -9,7 +9,7 @@ from uuid import UUID
 from vintner_client._async.resources.base import AsyncResource
 from vintner_client._async.rows import AsyncRows
 from vintner_client._async.transport import AsyncTransport, new_idempotency_key
-from vintner_client._concurrency import async_sleep
+from vintner_client._concurrency.async_tools import async_sleep
 from vintner_client._parsing import as_uuid, parse
 from vintner_client._query import Query, equals
 from vintner_client._retries import AWAY, Patience
@@ -17,7 +17,7 @@ from vintner_client.models import Job, JobStatus, JobType, LogChunk, WaitingOn
 from vintner_client.models.jobs import Waiting
 
 if TYPE_CHECKING:
-    from vintner_client._live.entry import AsyncLive
+    from vintner_client._async.client import AsyncVintner
 
 Order = Literal["created_at", "-created_at"]
 
@@ -29,12 +29,12 @@ class AsyncJobs(AsyncResource):
 
     Args:
         transport: the way to PostgREST.
-        live: the way to Realtime.
+        client: whose live data is followed.
     """
 
-    def __init__(self, transport: AsyncTransport, live: AsyncLive) -> None:
+    def __init__(self, transport: AsyncTransport, client: AsyncVintner) -> None:
         super().__init__(transport)
-        self._live = live
+        self._client = client
 
     async def get(self, job_id: UUID | str, /) -> Job:
         """The job of an id.
@@ -178,7 +178,7 @@ class AsyncJobs(AsyncResource):
             ConnectionFailed: the server cannot be reached, for a minute once it had been.
             NotSignedIn: the session has ended.
         """
-        return self._live._follow(self, as_uuid(job_id), from_seq)
+        return self._client.live._follow(self, as_uuid(job_id), from_seq)
 
     async def wait(self, job_id: UUID | str, /) -> Job:
         """The job, once it has ended; asks every second, also a server that is away for a minute.

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from vintner_client._async.resources.base import AsyncResource
 from vintner_client._async.rows import AsyncRows
 from vintner_client._async.transport import new_idempotency_key
-from vintner_client._concurrency import async_together
+from vintner_client._concurrency.async_tools import async_together
 from vintner_client._parsing import as_uuid, as_uuids, parse
 from vintner_client._query import Query, equals
 from vintner_client.errors import InvalidInput

@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
-from vintner_client._concurrency import sync_sleep
+from vintner_client._concurrency.sync_tools import sync_sleep
 from vintner_client._parsing import as_uuid, parse
 from vintner_client._query import Query, equals
 from vintner_client._retries import AWAY, Patience
@@ -18,7 +18,7 @@ from vintner_client.models import Job, JobStatus, JobType, LogChunk, WaitingOn
 from vintner_client.models.jobs import Waiting
 
 if TYPE_CHECKING:
-    from vintner_client._live.entry import SyncLive
+    from vintner_client._sync.client import Vintner
 
 Order = Literal["created_at", "-created_at"]
 
@@ -30,12 +30,12 @@ class SyncJobs(SyncResource):
 
     Args:
         transport: the way to PostgREST.
-        live: the way to Realtime.
+        client: whose live data is followed.
     """
 
-    def __init__(self, transport: SyncTransport, live: SyncLive) -> None:
+    def __init__(self, transport: SyncTransport, client: Vintner) -> None:
         super().__init__(transport)
-        self._live = live
+        self._client = client
 
     def get(self, job_id: UUID | str, /) -> Job:
         """The job of an id.
@@ -179,7 +179,7 @@ class SyncJobs(SyncResource):
             ConnectionFailed: the server cannot be reached, for a minute once it had been.
             NotSignedIn: the session has ended.
         """
-        return self._live._follow(self, as_uuid(job_id), from_seq)
+        return self._client.live._follow(self, as_uuid(job_id), from_seq)
 
     def wait(self, job_id: UUID | str, /) -> Job:
         """The job, once it has ended; asks every second, also a server that is away for a minute.

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from vintner_client._concurrency import sync_together
+from vintner_client._concurrency.sync_tools import sync_together
 from vintner_client._parsing import as_uuid, as_uuids, parse
 from vintner_client._query import Query, equals
 from vintner_client._sync.resources.base import SyncResource

@@ -258,6 +258,8 @@ async def test_options_are_a_twins_own(ann: AsyncVintner) -> None:
     twin = ann.with_options(timeout=3.0, max_retries=0)
     async with twin:
         assert twin.auth is ann.auth
+        assert twin.live is ann.live
+        assert twin.jobs is not ann.jobs
         assert await twin.vineyards.list().all() == []
     with pytest.raises(errors.ClientClosed):
         await twin.vineyards.list().all()

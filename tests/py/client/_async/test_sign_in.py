@@ -169,6 +169,8 @@ async def test_a_closed_client_says_so(supabase_stack: SupabaseStack) -> None:
     await client.close()
     with pytest.raises(errors.ClientClosed):
         await client.vineyards.list().all()
+    with pytest.raises(errors.ClientClosed):
+        client.live.jobs()
 
 
 async def test_what_no_request_can_hold_is_refused(ann: AsyncVintner) -> None:

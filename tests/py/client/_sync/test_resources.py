@@ -255,6 +255,8 @@ def test_options_are_a_twins_own(ann: Vintner) -> None:
     twin = ann.with_options(timeout=3.0, max_retries=0)
     with twin:
         assert twin.auth is ann.auth
+        assert twin.live is ann.live
+        assert twin.jobs is not ann.jobs
         assert twin.vineyards.list().all() == []
     with pytest.raises(errors.ClientClosed):
         twin.vineyards.list().all()

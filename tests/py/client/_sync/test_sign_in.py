@@ -164,6 +164,8 @@ def test_a_closed_client_says_so(supabase_stack: SupabaseStack) -> None:
     client.close()
     with pytest.raises(errors.ClientClosed):
         client.vineyards.list().all()
+    with pytest.raises(errors.ClientClosed):
+        client.live.jobs()
 
 
 def test_what_no_request_can_hold_is_refused(ann: Vintner) -> None:
