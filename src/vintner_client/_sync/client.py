@@ -110,7 +110,7 @@ class Vintner:
         transport = SyncTransport(self._url, self._key, http)
         self._transport = transport
 
-    # each loads its models when it is first asked for: to import the client takes half as long
+    # each is imported when it is first asked for, so that a program loads only what it uses
 
     @cached_property
     def accounts(self) -> SyncAccounts:
